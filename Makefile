@@ -1,0 +1,27 @@
+# Everything runs in .venv, which is made on first use and whenever pyproject.toml changes.
+PYTHON ?= python3.11
+VENV := .venv
+RUN := $(VENV)/bin
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.installed
+	$(RUN)/autoedge select --intent examples/digits/intent.yaml
+
+test: $(VENV)/.installed
+	$(RUN)/python -m pytest
+
+lint: $(VENV)/.installed
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --upgrade pip
+	$(RUN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs dist build

@@ -1,0 +1,45 @@
+"""What is known of the machine behind a target."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a probe of a target reported.
+
+    Attributes:
+        machine: Hash of the machine's own id, so that two targets on one machine are recognised.
+        arch: Processor architecture as the system names it, ``x86_64`` or ``aarch64``.
+        cpu: Processor model as the system names it.
+        cores: Logical processors that a process may use there.
+        memory_mib: Physical memory in MiB.
+        os: Name and release of the system.
+        python: Version of the Python that runs the agent.
+        runtimes: Installed runtimes with their versions.
+    """
+
+    machine: str
+    arch: str
+    cpu: str
+    cores: int
+    memory_mib: int
+    os: str
+    python: str
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that change when measurements stop being comparable.
+
+        Runtime versions are left out: a row stores the version of its own runtime beside this.
+        """
+        parts = [self.machine, self.arch, self.cpu, self.cores, self.memory_mib, self.os]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
