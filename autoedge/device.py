@@ -20,6 +20,7 @@ class Device:
         arch: Processor architecture as the system names it, ``x86_64`` or ``aarch64``.
         cpu: Processor model as the system names it.
         cores: Logical processors that a process may use there.
+        physical_cores: Of those, how many are not mere hardware threads.
         memory_mib: Physical memory in MiB.
         os: Name and release of the system.
         python: Version of the Python that runs the agent.
@@ -30,6 +31,7 @@ class Device:
     arch: str
     cpu: str
     cores: int
+    physical_cores: int
     memory_mib: int
     os: str
     python: str

@@ -1,0 +1,85 @@
+"""What the agent can say of the machine that it runs on, and of its own process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def describe() -> dict[str, Any]:
+    """The machine in the terms of ``autoedge.device.Device``, without runtimes."""
+    import psutil
+
+    cores = usable_cores()
+    physical = psutil.cpu_count(logical=False) or cores
+    return {
+        "machine": machine_hash(),
+        "arch": platform.machine(),
+        "cpu": _processor(),
+        "cores": cores,
+        "physical_cores": min(physical, cores),
+        "memory_mib": psutil.virtual_memory().total // 2**20,
+        "os": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }
+
+
+def machine_hash() -> str:
+    """Sixteen hex digits that tell machines apart; the machine's own id never leaves it."""
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id", "/sys/class/dmi/id/product_uuid"):
+        try:
+            identity = Path(path).read_text(encoding="ascii", errors="replace").strip()
+        except OSError:
+            continue
+        if identity:
+            break
+    else:
+        identity = platform.node()
+    return hashlib.sha256(f"autoedge {identity}".encode()).hexdigest()[:16]
+
+
+def usable_cores() -> int:
+    """Logical processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    named = {key.strip(): value.strip() for key, value in fields.items()}
+    model = named.get("model name") or named.get("Model") or named.get("Hardware")
+    return model or f"{platform.machine()} part {named.get('CPU part', 'unknown')}"
+
+
+def peak_memory_mib() -> float:
+    """Peak resident memory of this process so far, in MiB."""
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def processor_seconds() -> tuple[float, float]:
+    """Busy and total processor seconds of the whole machine since it started; zeros where the system does not say."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+    except OSError:
+        return 0.0, 0.0
+    ticks = [int(field) for field in first[1:9]]  # user nice system idle iowait irq softirq steal
+    hertz = os.sysconf("SC_CLK_TCK")
+    total = sum(ticks)
+    return (total - ticks[3] - ticks[4]) / hertz, total / hertz

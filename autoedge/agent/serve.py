@@ -1,0 +1,192 @@
+"""The agent: takes commands on standard input, starts a worker for each job, answers on standard output.
+
+Commands are frames with a ``do``: ``hello``, ``have``, ``put``, ``run``, ``cancel``, ``waiting``, ``fetch``, ``ack``.
+Each is answered by one frame; ``run`` sends ``phase`` frames before its answer. When standard input closes, the agent
+kills its worker and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable
+
+from autoedge.agent import machine
+from autoedge.agent.blobs import Blobs
+from autoedge.agent.child import Child, failure_of
+from autoedge.agent.frames import VERSION, Frame, FrameError, read_frame, write_frame
+from autoedge.agent.spool import Spool
+from autoedge.agent.turn import Turn
+from autoedge.agent.worker import reply_of
+from autoedge.errors import AutoEdgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    Answer = tuple[dict[str, Any], Mapping[str, np.ndarray]]
+
+_WATCH_S = 0.05
+_TURN_S = 0.2
+_TRIES_A_SIGN = 20
+
+
+class Agent:
+    """One host's agent on this machine.
+
+    Args:
+        commands: Binary stream of command frames.
+        answers: Binary stream for answers; nothing else writes there.
+        blobs: Folder for files by content hash.
+        jobs: Folder for replies until they are stored by the host.
+    """
+
+    def __init__(self, commands: BinaryIO, answers: BinaryIO, *, blobs: Path, jobs: Path) -> None:
+        self._commands = commands
+        self._answers = answers
+        self._blobs = Blobs(blobs)
+        self._spool = Spool(jobs)
+        self._turn = Turn()
+        self._inbox: queue.Queue[Any] = queue.Queue()
+        self._child: Child | None = None
+
+    def serve(self) -> None:
+        """Answer commands until standard input closes."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        while True:
+            sender, frame = self._inbox.get()
+            if sender != "host" or frame.body.get("do") == "cancel":
+                continue  # too late: what was to be cancelled has ended
+            try:
+                body, arrays = self._answer(frame)
+            except (AutoEdgeError, OSError, ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
+                body, arrays = {"error": f"{type(error).__name__}: {error}"}, {}
+            write_frame(self._answers, body, arrays)
+
+    def _listen(self) -> None:
+        try:
+            for frame in iter(lambda: read_frame(self._commands), None):
+                self._inbox.put(("host", frame))
+        except FrameError:
+            pass  # a host that cannot speak the protocol is as good as gone
+        if self._child is not None:
+            self._child.stop()
+        os._exit(0)  # the main thread may be anywhere; everything worth keeping is on disk
+
+    def _answer(self, frame: Frame) -> Answer:
+        commands: dict[Any, Callable[[Frame], Answer]] = {
+            "hello": self._hello,
+            "have": self._have,
+            "put": self._put,
+            "run": self._run,
+            "waiting": lambda _: ({"waiting": self._spool.waiting()}, {}),
+            "fetch": self._fetch,
+            "ack": self._acknowledge,
+        }
+        do = frame.body.get("do")
+        return commands[do](frame) if do in commands else ({"error": f"unknown command {do!r}"}, {})
+
+    def _have(self, frame: Frame) -> Answer:
+        missing = [sha256 for sha256 in frame.body["hashes"] if not self._blobs.has(sha256)]
+        return {"missing": {sha256: self._blobs.received(sha256) for sha256 in missing}}, {}
+
+    def _put(self, frame: Frame) -> Answer:
+        body = frame.body
+        self._blobs.add(body["sha256"], body["offset"], frame.arrays["data"].tobytes(), last=body["last"])
+        return {"ok": True}, {}
+
+    def _fetch(self, frame: Frame) -> Answer:
+        kept = self._spool.read(frame.body["job"])
+        return (kept.body, kept.arrays) if kept else ({"gone": True}, {})
+
+    def _acknowledge(self, frame: Frame) -> Answer:
+        self._spool.drop(frame.body["job"])
+        return {"ok": True}, {}
+
+    def _hello(self, frame: Frame) -> Answer:
+        from importlib import import_module
+
+        body = frame.body
+        if body["version"] != VERSION:
+            return {
+                "error": f"this agent speaks protocol {VERSION}, the host {body['version']}: update the older one"
+            }, {}
+        runtimes = {}
+        for name, place in body["runtimes"].items():
+            module, _, attribute = place.partition(":")
+            version = getattr(import_module(module), attribute)().version()
+            if version is not None:
+                runtimes[name] = version
+        return {"version": VERSION, "device": {**machine.describe(), "runtimes": runtimes}}, {}
+
+    def _run(self, frame: Frame) -> Answer:
+        job = frame.body["job"]
+        if not self._wait_for_turn():
+            return {"cancelled": True}, {}
+        started, begun = time.time(), time.monotonic()
+        paths = {"model": str(self._blobs.path(job["model"])), "data": None}
+        if job["data"] is not None:
+            paths["data"] = str(self._blobs.path(job["data"]))
+        self._child = Child(self._inbox, {**job, **paths}, frame.arrays)
+        try:
+            ended = self._watch(self._child, job["limits"])
+        finally:
+            self._child.stop()
+            self._child = None
+            self._turn.leave()
+        if ended is None:
+            return {"cancelled": True}, {}
+        body, reply_arrays = ended
+        body = {**body, "job": job["id"], "key": job["key"]}
+        body.update(started=started, duration_s=time.monotonic() - begun)
+        self._spool.keep(job["id"], body, reply_arrays)
+        return body, reply_arrays
+
+    def _wait_for_turn(self) -> bool:
+        tries = 0
+        while not self._turn.take():
+            if tries % _TRIES_A_SIGN == 0:  # now and then, so that the host knows that the agent lives
+                write_frame(self._answers, {"phase": "waiting for another measurement on this machine"})
+            tries += 1
+            if self._cancelled(_TURN_S):
+                return False
+        return True
+
+    def _cancelled(self, seconds: float) -> bool:
+        try:
+            sender, frame = self._inbox.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        return bool(sender == "host" and frame.body.get("do") == "cancel")
+
+    def _watch(self, child: Child, limits: Mapping[str, float]) -> Answer | None:
+        """Wait for the worker's reply; None when the host cancelled."""
+        while True:
+            if child.resident_mib() > limits["memory_mib"]:
+                limit = f"{limits['memory_mib']:.0f} MiB"
+                return {"failed": f"it used more than {limit} of resident memory (limits.memory) in {child.phase}"}, {}
+            if time.monotonic() - child.started > limits["time_s"]:
+                limit = f"{limits['time_s']:g} s"
+                return {"failed": f"it took longer than {limit} (limits.time) and was stopped during {child.phase}"}, {}
+            try:
+                sender, frame = self._inbox.get(timeout=_WATCH_S)
+            except queue.Empty:
+                continue
+            if sender == "host":
+                if frame.body.get("do") == "cancel":
+                    return None
+                continue
+            if sender is not child:
+                continue  # the last words of an earlier worker
+            if isinstance(frame, Frame) and not reply_of(frame.body):
+                child.phase = str(frame.body.get("phase", child.phase))
+                write_frame(self._answers, {"phase": child.phase})
+                continue
+            reason = failure_of(frame, child)
+            if reason is not None:
+                return {"failed": reason, "traceback": getattr(frame, "body", {}).get("traceback", "")}, {}
+            return {"done": frame.body["done"]}, frame.arrays

@@ -1,0 +1,1 @@
+"""Bundles: the deployable folder of a chosen candidate."""

@@ -1,0 +1,1 @@
+"""Front and verdict as text and data."""

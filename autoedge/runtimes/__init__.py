@@ -1,0 +1,1 @@
+"""Engines that execute variants, one file each; they run inside the agent."""

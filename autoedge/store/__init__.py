@@ -1,0 +1,1 @@
+"""The measurement store: what was measured, kept for ever."""

@@ -1,0 +1,1 @@
+"""One file and one public function for each command."""
