@@ -1,0 +1,1 @@
+"""The measurement protocol: phases, statistics, replicates and task metrics."""

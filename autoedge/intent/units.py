@@ -1,0 +1,164 @@
+"""Numbers with units, converted once, at the edge.
+
+Bytes and fractions are dimensions of their own here, so that 20 MiB is no time and no plain number. The arithmetic is
+exact (rational numbers) up to the final rounding: ``95 %`` is 0.95 to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from autoedge.intent.problem import Wrong, nearest, shown
+from autoedge.metric import Dimension as MetricDimension
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Dimension = MetricDimension | Literal["charge", "voltage"]
+
+_DEFINITIONS = (
+    "nano- = 1/1000000000 = n-",
+    "micro- = 1/1000000 = u- = µ- = μ-",  # noqa: RUF001 - people type either mu
+    "milli- = 1/1000 = m-",
+    "kilo- = 1000 = k-",
+    "mega- = 1000000 = M-",
+    "giga- = 1000000000 = G-",
+    "kibi- = 1024 = Ki-",
+    "mebi- = 1048576 = Mi-",
+    "gibi- = 1073741824 = Gi-",
+    "second = [time] = s = sec",
+    "minute = 60 * second = min",
+    "hour = 60 * minute = h",
+    "day = 24 * hour = d",
+    "joule = [energy] = J",
+    "watt = joule / second = W",
+    "watt_hour = watt * hour = Wh",
+    "coulomb = [charge] = C",
+    "ampere_hour = 3600 * coulomb = Ah",
+    "volt = joule / coulomb = V",
+    "byte = [information] = B",
+    "fraction = [proportion]",
+    "percent = 1/100 * fraction",
+    "hertz = 1 / second = Hz = ips",
+)
+
+
+def _same(names: str) -> dict[str, str]:
+    return {name: name for name in names.split()}
+
+
+# Spelling -> pint's expression. Only these are accepted, so no text from outside is ever evaluated.
+_SPELLINGS: Mapping[Dimension, Mapping[str, str]] = {
+    "time": _same("ns us µs μs ms s sec second seconds min minute minutes h hour hours d day days"),  # noqa: RUF001
+    "bytes": _same("B kB MB GB KiB MiB GiB byte bytes"),
+    "energy": _same("uJ µJ μJ mJ J kJ mWh Wh kWh"),  # noqa: RUF001
+    "power": _same("uW µW μW mW W kW"),  # noqa: RUF001
+    "rate": _same("Hz kHz ips")
+    | {f"{items}/{unit}": f"1/{unit}" for unit in ("ms", "s", "sec", "min", "h", "d") for items in ("", "1", "items")},
+    "fraction": {"%": "percent", "percent": "percent"},
+    "charge": _same("mAh Ah"),
+    "voltage": _same("mV V"),
+}
+
+_UNITS: Mapping[Dimension, str] = {
+    "time": "ms", "bytes": "MiB", "energy": "mJ", "power": "W", "rate": "/s", "charge": "Ah", "voltage": "V",
+}  # fmt: skip
+
+_NAMES: Mapping[Dimension, str] = {
+    "time": "a time",
+    "bytes": "an amount of memory",
+    "energy": "an energy",
+    "power": "a power",
+    "rate": "a rate",
+    "fraction": "a fraction or a percentage",
+    "charge": "a charge",
+    "voltage": "a voltage",
+}
+
+_NUMBER = re.compile(r"([-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*(.*)", re.DOTALL)
+_LENGTH = 100
+_SIMILAR_UNIT = 50
+
+
+def quantity(text: str | float, dimension: Dimension, unit: str | None = None) -> float:
+    """The number behind ``20 ms``, ``64 MiB``, ``1 %`` or ``2 / s``.
+
+    Args:
+        text: As the user wrote it; a bare number is only accepted for fractions.
+        dimension: What it must be.
+        unit: Unit of the returned number; by default ms, MiB, mJ, W, 1/s, Ah, V, or the plain fraction.
+
+    Raises:
+        Wrong: It is something else, not finite, or has no unit or an unknown one.
+    """
+    unit = unit or _UNITS.get(dimension, "")
+    number, spelling = _split(text, dimension)
+    if not spelling:
+        if dimension != "fraction":
+            raise Wrong(f"takes {_NAMES[dimension]} with its unit, but got {shown(text)}; write {number} {spaced(unit)}")
+        return float(number)
+    if spelling not in _SPELLINGS[dimension]:
+        raise Wrong(f"takes {_NAMES[dimension]}, but got {shown(text)}{_hint(spelling, dimension)}")
+    try:
+        return float(Fraction(repr(float(number))) * _factor(_expression(spelling, dimension), _expression(unit, dimension)))
+    except OverflowError as error:
+        raise Wrong(f"takes a finite number, but got {shown(text)}") from error
+
+
+def dimension_of(text: str | float, *among: Dimension) -> Dimension:
+    """Which of some dimensions the unit in ``text`` belongs to; the first when it belongs to none."""
+    found = _NUMBER.fullmatch(str(text).strip()[:_LENGTH])
+    spelling = _joined(found[2]) if found else ""
+    return next((dimension for dimension in among if spelling in _SPELLINGS[dimension]), among[0])
+
+
+def spaced(unit: str) -> str:
+    """A unit as it is written behind a number."""
+    return unit.replace("/", "/ ")
+
+
+def _split(text: str | float, dimension: Dimension) -> tuple[str, str]:
+    """Number and joined unit."""
+    plain = repr(text) if isinstance(text, float | int) else text.strip()
+    if re.match(r"[-+]?[0-9]+,[0-9]", plain):
+        raise Wrong(f"takes a number with a decimal point, but got {shown(text)}")
+    found = _NUMBER.fullmatch(plain) if len(plain) <= _LENGTH else None
+    if not found:
+        raise Wrong(f"takes {_NAMES[dimension]}, but got {shown(text)}")
+    if not math.isfinite(float(found[1])):
+        raise Wrong(f"takes a finite number, but got {shown(text)}")
+    return found[1], _joined(found[2])
+
+
+def _joined(unit: str) -> str:
+    return re.sub(r"\s*/\s*", "/", unit.strip())
+
+
+def _hint(spelling: str, dimension: Dimension) -> str:
+    if any(spelling in spellings for spellings in _SPELLINGS.values()):
+        return ""  # a good unit of another kind: the rule has said it
+    near = nearest(spelling, _SPELLINGS[dimension], _SIMILAR_UNIT)
+    return f"; {shown(spelling)} is no unit" + (f", did you mean {spaced(near)}?" if near else f" of {dimension}")
+
+
+def _expression(spelling: str, dimension: Dimension) -> str:
+    return _SPELLINGS[dimension][spelling] if spelling else "fraction"
+
+
+@cache
+def _registry() -> Any:
+    from pint import UnitRegistry
+
+    registry: UnitRegistry[Any] = UnitRegistry(None, non_int_type=Fraction)
+    for definition in _DEFINITIONS:
+        registry.define(definition)
+    return registry
+
+
+@cache
+def _factor(one: str, other: str) -> Fraction:
+    return Fraction(_registry().Quantity(Fraction(1), one).to(other).magnitude)

@@ -1,0 +1,1 @@
+"""Ask and tell on Optuna: which candidate to measure next."""

@@ -1,0 +1,163 @@
+"""What a search needs to know of a finite set of candidates, and how Optuna sees it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from autoedge.errors import SpaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+Scalar = str | int | float | bool
+
+
+class Knob(Protocol):
+    """One search dimension."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the knobs."""
+        ...
+
+    @property
+    def levels(self) -> Sequence[Scalar]:
+        """All values; numbers in ascending order where ``ordered``."""
+        ...
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the levels are numbers whose order has a meaning."""
+        ...
+
+
+class Pool(Protocol):
+    """A finite set of distinct candidates, as columns."""
+
+    @property
+    def knobs(self) -> Mapping[str, Knob]:
+        """The knobs by name, in the order of the columns of ``codes``."""
+        ...
+
+    @property
+    def codes(self) -> NDArray[np.integer[Any]]:
+        """Shape (candidates, knobs): the level of each knob; a knob that does not apply holds level 0."""
+        ...
+
+    def features(self) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Names and values, shape (candidates, features), of numbers known before measuring; there may be none."""
+        ...
+
+
+def distributions(pool: Pool) -> dict[str, BaseDistribution]:
+    """How Optuna sees each knob: numbers as ranges, logarithmic where their levels are geometric; others as choices."""
+    return {name: _distribution(knob) for name, knob in pool.knobs.items()}
+
+
+def _distribution(knob: Knob) -> BaseDistribution:
+    levels = list(knob.levels)
+    if not knob.ordered:
+        return CategoricalDistribution(levels)
+    if any(isinstance(level, bool | str) for level in levels) or any(low >= high for low, high in pairwise(levels)):
+        raise SpaceError(f"levels of an ordered knob are ascending numbers, but {knob.name} has {levels}")
+    numbers = [float(level) for level in levels]
+    log = is_geometric(numbers)
+    if all(isinstance(level, int) for level in levels):
+        steps = {int(high - low) for low, high in pairwise(numbers)}
+        step = steps.pop() if len(steps) == 1 else 1
+        return IntDistribution(int(numbers[0]), int(numbers[-1]), log=log, step=1 if log else step)
+    return FloatDistribution(numbers[0], numbers[-1], log=log)
+
+
+def is_geometric(levels: Sequence[float]) -> bool:
+    """Whether positive levels, at least three, each grow by about the same factor of at least 1.5."""
+    if len(levels) < 3 or levels[0] <= 0:  # noqa: PLR2004 - two levels have one factor
+        return False
+    factors = [high / low for low, high in pairwise(levels)]
+    return min(factors) >= 1.5 and max(factors) <= 1.5 * min(factors)  # noqa: PLR2004 - as promised
+
+
+class Grid:
+    """A pool with the way from an Optuna trial's parameters to its candidates and back.
+
+    Attributes:
+        pool: The pool.
+        distributions: One for each knob.
+
+    Args:
+        pool: At least one candidate, all distinct.
+
+    Raises:
+        SpaceError: The pool is empty, holds a candidate twice, or its codes do not fit its knobs.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.distributions = distributions(pool)
+        knobs = list(pool.knobs.values())
+        self._levels = [tuple(knob.levels) for knob in knobs]
+        self._codes = np.ascontiguousarray(pool.codes, dtype=np.int32)
+        sizes = np.array([len(levels) for levels in self._levels])
+        if self._codes.ndim != 2 or self._codes.shape[1] != len(knobs) or not self._codes.size:  # noqa: PLR2004
+            raise SpaceError(f"a pool has candidates and knobs, but got codes of shape {self._codes.shape}")
+        if self._codes.min() < 0 or (self._codes >= sizes).any():
+            raise SpaceError("codes of a pool are indices into the levels of their knob, but some are out of range")
+        self._rows = {row.tobytes(): index for index, row in enumerate(self._codes)}
+        if len(self._rows) < len(self._codes):
+            raise SpaceError(f"candidates of a pool are distinct, but {len(self._codes) - len(self._rows)} repeat others")
+        self.categories = [0 if knob.ordered else len(knob.levels) for knob in knobs]
+        ranks = np.maximum(sizes - 1, 1)
+        self.units = np.where(np.array(self.categories) > 0, self._codes, self._codes / ranks)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def params(self, candidate: int) -> dict[str, Scalar]:
+        """The level of each knob of a candidate."""
+        codes = self._codes[candidate]
+        return {name: levels[code] for name, levels, code in zip(self.distributions, self._levels, codes, strict=True)}
+
+    def find(self, params: Mapping[str, Any]) -> int | None:
+        """The candidate with exactly these parameters; None when the pool has none."""
+        if not self.distributions.keys() <= params.keys():
+            return None
+        try:
+            codes = [levels.index(params[name]) for name, levels in zip(self.distributions, self._levels, strict=True)]
+        except ValueError:
+            return None
+        return self._rows.get(np.array(codes, dtype=np.int32).tobytes())
+
+    def nearest(self, params: Mapping[str, Any], free: NDArray[np.bool_], rng: np.random.Generator) -> int:
+        """The free candidate nearest to the parameters; equally near ones are drawn from.
+
+        The distance is Gower's (1971): the mean over knobs of the difference in rank, scaled to 1, for numbers, and
+        of 0 or 1 for categories.
+
+        Args:
+            params: A value for each knob; numbers may lie between levels.
+            free: Shape (candidates,), at least one true.
+            rng: Breaks ties.
+        """
+        rows = np.flatnonzero(free)
+        distance = np.zeros(len(rows))
+        for column, (name, levels) in enumerate(zip(self.distributions, self._levels, strict=True)):
+            place = self.units[rows, column]
+            if self.categories[column]:
+                distance += place != levels.index(params[name])
+            else:
+                distance += np.abs(place - _rank(float(params[name]), levels, self.distributions[name]))
+        return int(rng.choice(rows[distance <= distance.min() + 1e-9]))
+
+
+def _rank(value: float, levels: tuple[Any, ...], distribution: BaseDistribution) -> float:
+    """Where a number lies among the levels, from 0 to 1; between two levels by proportion."""
+    numbers = np.array(levels, dtype=float)
+    if getattr(distribution, "log", False):
+        numbers, value = np.log(numbers), float(np.log(value))
+    return float(np.interp(value, numbers, np.arange(len(numbers)))) / max(len(numbers) - 1, 1)

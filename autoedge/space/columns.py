@@ -1,0 +1,81 @@
+"""Enumerate combinations of knobs as columns of level numbers, never as objects: a million take a second or two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from autoedge.candidate import Scalar
+
+INACTIVE = "none"
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One column of the space.
+
+    Attributes:
+        name: The knob's.
+        levels: What the column's numbers stand for; a knob that may not apply has ``none`` as its first level.
+        ordered: Whether the levels are ascending numbers.
+    """
+
+    name: str
+    levels: tuple[Scalar, ...]
+    ordered: bool
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A knob before enumeration: its column, and the condition under which it applies."""
+
+    knob: Knob
+    when: Mapping[str, Any]
+
+
+def enumerate_columns(axes: Sequence[Axis], allowed: Mapping[str, np.ndarray]) -> np.ndarray:
+    """All combinations that the conditions allow.
+
+    Args:
+        axes: In the order of their conditions.
+        allowed: By knob, the level numbers to use for this part of the space; a missing knob may take all.
+
+    Returns:
+        int32 of shape (combinations, axes): level numbers. A knob that does not apply stands at level 0.
+    """
+    columns: list[np.ndarray] = []
+    length = 1
+    for axis in axes:
+        conditional = axis.knob.levels[0] == INACTIVE
+        levels = allowed.get(axis.knob.name, np.arange(int(conditional), len(axis.knob.levels)))
+        applies = _applies(axis, axes, columns, length)
+        repeats = np.where(applies, len(levels), 1)
+        columns = [np.repeat(column, repeats) for column in columns]
+        starts = np.cumsum(repeats) - repeats
+        position = np.arange(repeats.sum()) - np.repeat(starts, repeats)
+        values = np.where(np.repeat(applies, repeats), levels[np.minimum(position, len(levels) - 1)], 0)
+        columns.append(values.astype(np.int32))
+        length = int(repeats.sum())
+    return np.stack(columns, axis=1) if columns else np.zeros((0, 0), np.int32)
+
+
+def _applies(axis: Axis, axes: Sequence[Axis], columns: Sequence[np.ndarray], length: int) -> np.ndarray:
+    applies = np.ones(length, bool)
+    names = [other.knob.name for other in axes[: len(columns)]]
+    for name, condition in axis.when.items():
+        index = names.index(name)
+        fits = np.array([holds(condition, level) for level in axes[index].knob.levels])
+        applies &= fits[columns[index]]
+    return applies
+
+
+def holds(condition: Any, level: Scalar) -> bool:
+    """Whether a knob at ``level`` meets a condition: one of a list, or ``{"min": number}``."""
+    if isinstance(condition, list | tuple):
+        return level in condition
+    return level != INACTIVE and float(level) >= float(condition["min"])

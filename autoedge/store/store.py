@@ -1,0 +1,212 @@
+"""The measurement store: the truth about what was measured, in SQLite by default, in PostgreSQL by URL."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
+
+from autoedge.candidate import Candidate, Configuration
+from autoedge.errors import StoreError
+from autoedge.measurement import Measurement, Phase, Source, Status, Value
+from autoedge.store import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BUSY_S = 30
+
+
+class Store:
+    """Measurements of one run, or of many; every call is durable when it returns.
+
+    Args:
+        url: SQLAlchemy URL, or the path of an SQLite file, which is made when missing.
+
+    Raises:
+        StoreError: It cannot be opened, is damaged, or was written by a newer AutoEdge.
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        self.url = f"sqlite:///{url.absolute()}" if isinstance(url, Path) else url
+        self._where = str(url)
+        with self._told():
+            self._engine = sa.create_engine(self.url, connect_args=_connect_args(self.url))
+            if self.url.startswith("sqlite"):
+                sa.event.listen(self._engine, "connect", _careful)
+                self._check()
+            self._migrate()
+
+    def _check(self) -> None:
+        with self._engine.connect() as connection:
+            verdict = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
+        if verdict != "ok":
+            raise StoreError(f"{self._where}: the database is damaged ({verdict}); {_RESCUE}")
+
+    def _migrate(self) -> None:
+        from alembic import command
+        from alembic.config import Config
+        from alembic.script import ScriptDirectory
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+        newest = ScriptDirectory.from_config(config).get_current_head()
+        with self._engine.begin() as connection:
+            if sa.inspect(connection).has_table("autoedge_version"):
+                have = connection.execute(sa.text("SELECT version_num FROM autoedge_version")).scalar()
+                if have == newest:
+                    return
+                if have is not None and have > (newest or ""):
+                    raise StoreError(f"{self._where}: was written by a newer AutoEdge (schema {have}); update AutoEdge")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn the database's errors into messages that say what to do."""
+        try:
+            yield
+        except OperationalError as error:
+            cause = str(error.orig)
+            advice = "free some space and run the same command again" if "full" in cause else _RESCUE
+            if "locked" in cause:
+                advice = "another process is writing to it; wait for it to end"
+            if "readonly" in cause or "unable to open" in cause:
+                advice = "make the folder writable, or name another with --out"
+            raise StoreError(f"{self._where}: {cause}; {advice}") from error
+        except IntegrityError:
+            raise
+        except DatabaseError as error:
+            raise StoreError(f"{self._where}: {error.orig}; {_RESCUE}") from error
+        except SQLAlchemyError as error:
+            raise StoreError(f"{self._where}: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    # -- facts about the run ------------------------------------------------------------------------------------
+
+    def fact(self, key: str) -> Any:
+        """A stored fact about the run, None when there is none."""
+        with self._told(), self._engine.connect() as connection:
+            return connection.execute(sa.select(schema.RUN.c.value).where(schema.RUN.c.key == key)).scalar()
+
+    def set_fact(self, key: str, value: Any) -> None:
+        """Store a fact about the run (any JSON value), replacing an earlier one."""
+        with self._told(), self._engine.begin() as connection:
+            connection.execute(sa.delete(schema.RUN).where(schema.RUN.c.key == key))
+            connection.execute(sa.insert(schema.RUN).values(key=key, value=value))
+
+    # -- sessions -----------------------------------------------------------------------------------------------
+
+    def last_session(self) -> tuple[str, bool] | None:
+        """The newest session and whether it is finished."""
+        query = sa.select(schema.SESSION).order_by(schema.SESSION.c.started.desc()).limit(1)
+        with self._told(), self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.session, row.finished is not None)
+
+    def begin_session(self) -> str:
+        """A new session of confirm rounds."""
+        session = uuid.uuid4().hex[:12]
+        with self._told(), self._engine.begin() as connection:
+            connection.execute(sa.insert(schema.SESSION).values(session=session, started=time.time()))
+        return session
+
+    def finish_session(self, session: str) -> None:
+        """Its decisions are taken."""
+        update = sa.update(schema.SESSION).where(schema.SESSION.c.session == session).values(finished=time.time())
+        with self._told(), self._engine.begin() as connection:
+            connection.execute(update)
+
+    # -- measurements -------------------------------------------------------------------------------------------
+
+    def add(self, measurement: Measurement, candidate: Candidate) -> bool:
+        """Store one measurement with its values in one transaction.
+
+        Returns:
+            False when this very measurement (identity and replicate) is already stored: nothing is counted twice.
+        """
+        row = {name: getattr(measurement, name) for name in schema.MEASUREMENT.columns.keys() if name != "id"}  # noqa: SIM118
+        row.update(flags=list(measurement.flags), details=dict(measurement.details))
+        try:
+            with self._told(), self._engine.begin() as connection:
+                self._ensure_candidate(connection, candidate)
+                (number,) = connection.execute(sa.insert(schema.MEASUREMENT).values(row)).inserted_primary_key or (
+                    None,
+                )
+                values = [
+                    {"measurement": number, "metric": key, **{name: getattr(value, name) for name in _VALUE_FIELDS}}
+                    for key, value in measurement.metrics.items()
+                ]
+                if values:
+                    connection.execute(sa.insert(schema.VALUE), values)
+        except IntegrityError:
+            return False
+        return True
+
+    def _ensure_candidate(self, connection: sa.Connection, candidate: Candidate) -> None:
+        table = schema.CANDIDATE
+        known = sa.select(table.c.candidate_id).where(table.c.candidate_id == candidate.candidate_id)
+        if connection.execute(known).first() is None:
+            form = {"target": candidate.target, "configuration": candidate.configuration.canonical}
+            connection.execute(sa.insert(table).values(candidate_id=candidate.candidate_id, **form))
+
+    def measurements(self) -> list[Measurement]:
+        """All measurements in the order in which they were stored."""
+        with self._told(), self._engine.connect() as connection:
+            values: dict[int, dict[str, Value]] = {}
+            for row in connection.execute(sa.select(schema.VALUE)):
+                figure = Value(row.value, row.low, row.high, Source(row.source), row.estimator, row.n)
+                values.setdefault(row.measurement, {})[row.metric] = figure
+            rows = connection.execute(sa.select(schema.MEASUREMENT).order_by(schema.MEASUREMENT.c.id)).mappings()
+            return [_measurement(row, values.get(row["id"], {})) for row in rows]
+
+    def candidates(self) -> dict[str, Candidate]:
+        """All candidates that were ever measured, by id."""
+        with self._told(), self._engine.connect() as connection:
+            return {
+                row.candidate_id: Candidate(Configuration.from_canonical(row.configuration), row.target)
+                for row in connection.execute(sa.select(schema.CANDIDATE))
+            }
+
+    # -- outputs on evaluation data -----------------------------------------------------------------------------
+
+    def scores_file(self, key: str) -> str | None:
+        """File (relative to the run folder) with the outputs stored under ``key``."""
+        with self._told(), self._engine.connect() as connection:
+            return connection.execute(sa.select(schema.SCORES.c.file).where(schema.SCORES.c.key == key)).scalar()
+
+    def set_scores_file(self, key: str, file: str) -> None:
+        """Remember where outputs lie."""
+        with self._told(), self._engine.begin() as connection:
+            connection.execute(sa.delete(schema.SCORES).where(schema.SCORES.c.key == key))
+            connection.execute(sa.insert(schema.SCORES).values(key=key, file=file))
+
+
+_VALUE_FIELDS = ("value", "low", "high", "source", "estimator", "n")
+_RESCUE = (
+    "keep a copy of the file, then delete it to start the run anew, or rescue its rows with "
+    "`sqlite3 study.db .recover | sqlite3 rescued.db`"
+)
+
+
+def _connect_args(url: str) -> dict[str, Any]:
+    return {"timeout": _BUSY_S} if url.startswith("sqlite") else {}
+
+
+def _careful(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _measurement(row: Any, values: dict[str, Value]) -> Measurement:
+    fields = {name: row[name] for name in schema.MEASUREMENT.columns.keys() if name != "id"}  # noqa: SIM118
+    fields.update(phase=Phase(row["phase"]), status=Status(row["status"]), flags=tuple(row["flags"]), metrics=values)
+    return Measurement(**fields)

@@ -1,0 +1,1 @@
+"""Models that learn from measurements what other candidates would measure, and how sure that is."""

@@ -1,0 +1,152 @@
+"""The surrogate: three kinds of models mixed by how well each predicted what it had not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from autoedge.errors import SurrogateError
+from autoedge.surrogate.boosting import Boosting
+from autoedge.surrogate.gaussian import GaussianProcess
+from autoedge.surrogate.trees import Forest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from autoedge.surrogate.encoding import Encoded
+
+    Array = NDArray[np.float64]
+
+FEWEST_ROWS = 4  # below this, held-out predictions say nothing
+MOST_ROWS = 300  # of a Gaussian process, whose cost grows with the cube
+SHARPNESS = 2.0  # a model with half the squared error of another weighs 2 ** SHARPNESS times as much
+
+
+class Member(Protocol):
+    """One kind of model of all targets."""
+
+    held_out_mean: Array
+    held_out_std: Array
+
+    def predict(self, matrix: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation, each of shape (n, targets)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What each member expects, and how much it counts.
+
+    Attributes:
+        means: Shape (members, n, targets), in the targets' own units.
+        stds: Shape (members, n, targets), calibrated on held-out rows.
+        weights: Shape (members, targets), each column sums to 1.
+    """
+
+    means: Array
+    stds: Array
+    weights: Array
+
+    @property
+    def mean(self) -> Array:
+        """The mixture's mean, shape (n, targets)."""
+        return np.asarray(np.einsum("kt,knt->nt", self.weights, self.means))
+
+    @property
+    def std(self) -> Array:
+        """The mixture's standard deviation, shape (n, targets)."""
+        second = np.einsum("kt,knt->nt", self.weights, self.means**2 + self.stds**2)
+        return np.sqrt(np.maximum(second - self.mean**2, 0.0))
+
+    def sample(self, count: int, rng: np.random.Generator) -> Array:
+        """Draw from the mixture, shape (count, n, targets).
+
+        Draws are stratified, and the same for all candidates (common random numbers), so that candidates differ by
+        what is known of them and not by luck. Targets are drawn independently.
+        """
+        _, candidates, targets = self.means.shape
+        drawn = np.empty((count, candidates, targets))
+        for target in range(targets):
+            shares = np.cumsum(self.weights[:, target])
+            member = np.searchsorted(shares / shares[-1], (rng.permutation(count) + 0.5) / count)
+            levels = (rng.permutation(count) + rng.random(count)) / count
+            normal = np.array([NormalDist().inv_cdf(level) for level in np.clip(levels, 1e-4, 1 - 1e-4)])
+            drawn[:, :, target] = self.means[member, :, target] + normal[:, None] * self.stds[member, :, target]
+        return drawn
+
+
+class Ensemble:
+    """Gaussian process, forest and boosted trees, fitted to the same rows.
+
+    Each member's weight follows from its squared error on rows held out from it, and its spread is scaled until it
+    matches those errors (so an overconfident member does not stay so).
+
+    Args:
+        rows: The measured candidates, at least ``FEWEST_ROWS``.
+        targets: Shape (n, targets), finite.
+        seed: The same rows, targets and seed give the same predictions.
+
+    Raises:
+        SurrogateError: There are too few rows, or targets that are not finite.
+    """
+
+    def __init__(self, rows: Encoded, targets: Array, *, seed: int) -> None:
+        if len(targets) < FEWEST_ROWS or len(targets) != len(rows.matrix):
+            raise SurrogateError(f"a surrogate learns from at least {FEWEST_ROWS} rows, but got {len(targets)}")
+        if not np.isfinite(targets).all():
+            raise SurrogateError("a surrogate learns from finite values, but got NaN or infinity")
+        self._centre = targets.mean(axis=0)
+        spread = targets.std(axis=0)
+        self._spread = np.where(spread > 0, spread, 1.0)
+        scaled = (targets - self._centre) / self._spread
+        self._members: list[Member] = [
+            _Processes(rows, scaled, seed),
+            Forest(rows.matrix, scaled, seed=seed % 2**31),
+            Boosting(rows.matrix, scaled, seed=seed),
+        ]
+        errors = np.stack([np.mean((scaled - one.held_out_mean) ** 2, axis=0) for one in self._members])
+        skill = (errors + 1e-6) ** -SHARPNESS
+        self.weights = skill / skill.sum(axis=0)
+        self._widening = np.stack([_widening(scaled, one) for one in self._members])
+
+    def predict(self, matrix: Array, *, quick: bool = False) -> Prediction:
+        """Predict encoded candidates of shape (n, columns); ``quick`` leaves out the boosted trees."""
+        used = slice(0, 2 if quick else None)
+        each = [member.predict(matrix) for member in self._members[used]]
+        means = np.stack([mean for mean, _ in each])
+        stds = np.stack([std for _, std in each]) * self._widening[used, None]
+        weights = self.weights[used] / self.weights[used].sum(axis=0)
+        return Prediction(means * self._spread + self._centre, stds * self._spread, weights)
+
+
+def _widening(targets: Array, member: Member) -> Array:
+    """By how much the member's spread falls short of its held-out errors, for each target."""
+    claimed = np.maximum(member.held_out_std, 1e-3)
+    return np.sqrt(np.clip(np.mean(((targets - member.held_out_mean) / claimed) ** 2, axis=0), 0.1, 10.0))
+
+
+class _Processes:
+    """One Gaussian process a target, on a random part of the rows when they are many."""
+
+    def __init__(self, rows: Encoded, targets: Array, seed: int) -> None:
+        chosen = np.arange(len(targets))
+        if len(targets) > MOST_ROWS:
+            chosen = np.sort(np.random.default_rng(seed).choice(len(targets), MOST_ROWS, replace=False))
+        part = type(rows)(rows.matrix[chosen], rows.groups)
+        self._each = [GaussianProcess.fit(part, target) for target in targets[chosen].T]
+        self.held_out_mean, self.held_out_std = self.predict(rows.matrix)
+        self.held_out_mean[chosen] = _columns([process.held_out_mean for process in self._each])
+        self.held_out_std[chosen] = _columns([process.held_out_std for process in self._each])
+
+    def predict(self, matrix: Array) -> tuple[Array, Array]:
+        each = [process.predict(matrix) for process in self._each]
+        return _columns([mean for mean, _ in each]), _columns([std for _, std in each])
+
+
+def _columns(parts: Sequence[Array]) -> Array:
+    return np.stack(parts, axis=1)
