@@ -183,7 +183,11 @@ class Space:
         """Names and values, float (candidates, features), of what is known of a candidate before measuring."""
         names = tuple(sorted({name for model in self._models.values() for name in model.features}))
         table = np.array([[model.features.get(name, np.nan) for name in names] for model in self._models.values()])
-        return names, table.reshape(len(self._models), len(names))[self.codes[:, 0]]
+        table = table.reshape(len(self._models), len(names))
+        unknown = np.isnan(table)
+        if unknown.any():  # what is not known of a model must not tell it apart
+            table = np.where(unknown, np.nanmean(np.where(unknown.all(0), 0.0, table), axis=0), table)
+        return names, table[self.codes[:, 0]]
 
 
 def _checked_limits(

@@ -1,0 +1,292 @@
+"""Measure candidates: each in a fresh process on its target, each stored before the next begins."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from autoedge.bench.energy_estimate import PowerModel
+from autoedge.bench.quality import TOLERANCE, QualityBook
+from autoedge.bench.summary import process_details, process_flags, process_metrics
+from autoedge.candidate import Candidate, Configuration
+from autoedge.errors import DataError, ModelError, TargetError, Transient
+from autoedge.measurement import Measurement, Phase, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from autoedge.agent.frames import Frame
+    from autoedge.bench.task import Task
+    from autoedge.intent.resolved import Limits
+    from autoedge.measurement import Protocol as MeasurementProtocol
+    from autoedge.measurement import Value
+    from autoedge.store.store import Store
+    from autoedge.targets.base import Target
+
+_SHARE_OF_MEMORY = 0.8
+_LOAD_ALLOWANCE_S = 60.0
+
+
+class ReadyVariant(Protocol):
+    """A model file that is made and can be sent."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def sha256(self) -> str:
+        """Its content hash."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size."""
+
+
+class Bench:
+    """The bench of one run.
+
+    Args:
+        store: Where measurements go.
+        folder: The run folder.
+        task: What candidates solve.
+        protocol: How they are measured.
+        limits: What one measurement may use.
+        targets: Open targets by name.
+        variant_of: Makes or finds the model file of a configuration; raises ModelError.
+        variant_key: Names that file before it is made: equal keys, equal files.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        folder: Path,
+        task: Task,
+        protocol: MeasurementProtocol,
+        limits: Limits,
+        targets: Mapping[str, Target],
+        variant_of: Callable[[Configuration], ReadyVariant],
+        variant_key: Callable[[Configuration], str],
+    ) -> None:
+        self._store = store
+        self._folder = folder
+        self._task = task
+        self._protocol = protocol
+        self._limits = limits
+        self._targets = targets
+        self._variant_of = variant_of
+        self._variant_key = variant_key
+        self.quality = QualityBook(store, folder, task)
+        (folder / "raw").mkdir(exist_ok=True)
+
+    def claim(self, target: Target) -> list[Measurement]:
+        """Store what finished on a target while no host was there to take it."""
+        claimed = []
+        for reply in target.unclaimed():
+            claimed.append(self._store_reply(reply))
+            target.acknowledge(reply.body["job"])
+        return claimed
+
+    def measure(
+        self,
+        candidate: Candidate,
+        phase: Phase,
+        replicate: int,
+        session: str,
+        on_phase: Callable[[str], None] | None = None,
+    ) -> Measurement | None:
+        """Measure a candidate once and store what came of it, be it figures or a reason.
+
+        Returns:
+            The stored measurement; None when it was cancelled.
+
+        Raises:
+            TargetError: The target cannot be reached any more.
+            StoreError: The measurement cannot be stored.
+        """
+        target = self._targets[candidate.target]
+        try:
+            variant = self._variant_of(candidate.configuration)
+        except ModelError as error:
+            return self._store_refusal(candidate, phase, replicate, session, str(error))
+        self._send(target, variant)
+        key = self._key(candidate, phase, replicate, session, variant)
+        arrays = {}
+        evaluate = "no"
+        if self._task.data is not None:
+            expected = self.quality.expected(key["scores_key"])
+            evaluate = "full" if expected is None else "probe"
+            arrays = {} if expected is None else {"expected": expected}
+        job = self._job(candidate, variant, key, evaluate, target)
+        try:
+            reply = target.run(job, arrays, on_phase)
+        except Transient as error:
+            return self._store_failure(key, str(error))
+        if "cancelled" in reply.body:
+            return None
+        measurement = self._store_reply(reply)
+        target.acknowledge(reply.body["job"])
+        return measurement
+
+    def _send(self, target: Target, variant: ReadyVariant) -> None:
+        files = {variant.sha256: variant.path}
+        if self._task.data is not None:
+            files[self._task.data_hash] = self._task.data
+        target.send_files(files)
+
+    def _key(
+        self, candidate: Candidate, phase: Phase, replicate: int, session: str, variant: ReadyVariant
+    ) -> dict[str, Any]:
+        """What comes back with the reply, so that a reply claimed later explains itself."""
+        configuration, device = candidate.configuration, self._targets[candidate.target].device
+        if device is None:
+            raise TargetError(f"target '{candidate.target}' was never probed")
+        version = device.runtimes.get(configuration.runtime, "")
+        scores_key = self.quality.key(configuration, variant.sha256, version, device.fingerprint)
+        return {
+            "configuration": configuration.canonical,
+            "target": candidate.target,
+            "arch": device.arch,
+            "fingerprint": device.fingerprint,
+            "runtime_version": version,
+            "variant_hash": variant.sha256,
+            "variant_key": self._variant_key(configuration),
+            "size_bytes": variant.size_bytes,
+            "data_hash": self._task.data_hash,
+            "protocol_id": self._protocol.protocol_id,
+            "session": session,
+            "phase": phase.value,
+            "replicate": replicate,
+            "batch": configuration.batch,
+            "rate": self._task.rate,
+            "battery_wh": self._task.battery_wh,
+            "scores_key": scores_key,
+        }
+
+    def _job(
+        self, candidate: Candidate, variant: ReadyVariant, key: Mapping[str, Any], evaluate: str, target: Target
+    ) -> dict[str, Any]:
+        configuration, parameters = candidate.configuration, self._protocol.parameters
+        longest = float(parameters["warmup_cap_seconds"]) + float(parameters["cap_seconds"]) + _LOAD_ALLOWANCE_S
+        memory = target.device.memory_mib * _SHARE_OF_MEMORY if target.device else float("inf")
+        return {
+            "runtime": configuration.runtime,
+            "model": variant.sha256,
+            "data": self._task.data_hash or None,
+            "knobs": {name: value for name, value in configuration.knobs.items() if name != "batch"},
+            "batch": configuration.batch,
+            "seed": self._task.seed,
+            "scores": self._task.scores.get(configuration.model),
+            "evaluate": evaluate,
+            "tolerance": TOLERANCE,
+            "protocol": dict(parameters),
+            "limits": {
+                "time_s": self._limits.time_s or longest,
+                "memory_mib": self._limits.memory_mib or memory,
+            },
+            "key": dict(key),
+        }
+
+    def _store_reply(self, reply: Frame) -> Measurement:
+        key = reply.body["key"]
+        if "failed" in reply.body:
+            return self._store_failure(key, reply.body["failed"], reply.body)
+        done, calls = reply.body["done"], reply.arrays["latency_ns"]
+        power = PowerModel.generic(key["arch"], self._task.idle_power.get(key["target"]))
+        metrics = process_metrics(done, reply.arrays, key, power)
+        details = process_details(done, calls, key) | {"variant_key": key["variant_key"]}
+        flags = process_flags(done, calls)
+        status, reason = Status.OK, ""
+        if "scores" in reply.arrays:
+            try:
+                quality, file = self._quality(reply)
+            except DataError as error:
+                return self._store_failure(key, str(error), reply.body)
+            metrics |= quality
+            details["scores"] = file
+        if "swap_or_fault" in flags:
+            status = Status.INVALID
+            reason = (
+                f"{int(done['major_faults'])} major page faults during the window: memory is short or disks are busy"
+            )
+        raw = f"raw/{reply.body['job']}.npz"
+        _write_raw(self._folder / raw, reply.arrays)
+        return self._record(
+            key, reply.body, status=status, reason=reason, flags=flags, metrics=metrics, details=details, raw=raw
+        )
+
+    def _quality(self, reply: Frame) -> tuple[Mapping[str, Value], str]:
+        key, scores = reply.body["key"], reply.arrays["scores"]
+        if not np.isfinite(scores).all():
+            raise DataError("the model gave NaN or infinite scores on the evaluation data")
+        whole = reply.body["done"]["evaluated"] == "full"
+        file = self.quality.keep(key["scores_key"], scores, whole=whole, job=reply.body["job"])
+        is_reference = key["configuration"]["model"] == self._task.reference and key["phase"] == Phase.BASELINE
+        if is_reference and self._store.fact("reference_scores") is None:
+            self._store.set_fact("reference_scores", file)
+        return self.quality.metrics(file, self._store.fact("reference_scores")), file
+
+    def _store_refusal(
+        self, candidate: Candidate, phase: Phase, replicate: int, session: str, reason: str
+    ) -> Measurement:
+        """A variant that cannot be made: a failed row that cost no process."""
+        device = self._targets[candidate.target].device
+        key = {
+            "configuration": candidate.configuration.canonical,
+            "target": candidate.target,
+            "fingerprint": device.fingerprint if device else "",
+            "runtime_version": device.runtimes.get(candidate.configuration.runtime, "") if device else "",
+            "variant_hash": "",
+            "variant_key": self._variant_key(candidate.configuration),
+            "data_hash": self._task.data_hash,
+            "protocol_id": self._protocol.protocol_id,
+            "session": session,
+            "phase": phase.value,
+            "replicate": replicate,
+        }
+        return self._store_failure(key, reason, {"details": {"processes": 0}})
+
+    def _store_failure(self, key: Mapping[str, Any], reason: str, body: Mapping[str, Any] | None = None) -> Measurement:
+        body = body or {}
+        details = {"variant_key": key["variant_key"], **body.get("details", {})}
+        if body.get("traceback"):
+            details["traceback"] = body["traceback"]
+        return self._record(key, body, status=Status.FAILED, reason=reason, details=details)
+
+    def _record(self, key: Mapping[str, Any], body: Mapping[str, Any], **outcome: Any) -> Measurement:
+        candidate = Candidate(Configuration.from_canonical(key["configuration"]), key["target"])
+        measurement = Measurement(
+            candidate_id=candidate.candidate_id,
+            config_id=candidate.configuration.config_id,
+            target=candidate.target,
+            fingerprint=key["fingerprint"],
+            runtime_version=key["runtime_version"],
+            variant_hash=key["variant_hash"],
+            data_hash=key["data_hash"],
+            protocol_id=key["protocol_id"],
+            session=key["session"],
+            phase=Phase(key["phase"]),
+            replicate=key["replicate"],
+            started=body.get("started", time.time()),
+            duration_s=body.get("duration_s", 0.0),
+            **outcome,
+        )
+        self._store.add(measurement, candidate)
+        return measurement
+
+
+def _write_raw(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Keep every call's duration; 32 bits hold calls of up to two seconds."""
+    series = {}
+    for name in ("latency_ns", "warmup_ns"):
+        values = arrays[name]
+        small = len(values) == 0 or values.max() <= np.iinfo(np.int32).max
+        series[name] = values.astype(np.int32) if small else values
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, **series)  # type: ignore[arg-type]  # its stubs take the keywords for flags
+    part.replace(path)

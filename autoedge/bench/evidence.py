@@ -1,0 +1,140 @@
+"""What is known of one candidate: its valid measurements of one phase, as figures at any confidence level."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autoedge.bench.combine import between_spread, combine, ratio, single
+from autoedge.measurement import Phase, Result, Source, Value
+from autoedge.metric import QUALITY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from autoedge.bench.quality import QualityBook
+    from autoedge.intent.constraint import Constraint
+    from autoedge.measurement import Measurement
+    from autoedge.metric import Metric
+
+# Data decide these, not processes: more processes add nothing.
+_OF_DATA = frozenset({*QUALITY, "size_mib"})
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far processes of one candidate lie apart, pooled over the candidates that ran in several.
+
+    Attributes:
+        by_metric: Log standard deviation and degrees of freedom by metric key.
+    """
+
+    by_metric: Mapping[str, tuple[float, int]]
+
+    @classmethod
+    def of(cls, groups: Iterable[Sequence[Measurement]]) -> Spread:
+        """From groups of measurements, one group a candidate."""
+        repeated = [group for group in groups if len(group) > 1]
+        keys = {key for group in repeated for key in group[0].metrics if key not in _OF_DATA}
+        return cls({key: between_spread([_values(group, key) for group in repeated]) for key in sorted(keys)})
+
+
+def _values(measurements: Sequence[Measurement], key: str) -> list[float]:
+    return [measurement.metrics[key].value for measurement in measurements if key in measurement.metrics]
+
+
+class Evidence:
+    """One candidate's valid measurements of one phase.
+
+    Args:
+        candidate_id: Whose they are.
+        measurements: At least one, all valid, of one phase and protocol.
+        spread: Between processes, for figures that rest on a single one.
+    """
+
+    def __init__(self, candidate_id: str, measurements: Sequence[Measurement], spread: Spread) -> None:
+        self.candidate_id = candidate_id
+        self.measurements = tuple(measurements)
+        self._spread = spread
+
+    @property
+    def processes(self) -> int:
+        """Fresh processes behind the figures."""
+        return len(self.measurements)
+
+    @property
+    def phase(self) -> Phase:
+        """Where the figures come from."""
+        return self.measurements[0].phase
+
+    @property
+    def scores_file(self) -> str | None:
+        """File of the outputs on the evaluation data."""
+        return next((m.details["scores"] for m in self.measurements if "scores" in m.details), None)
+
+    def result(self) -> Result:
+        """All figures with 95 % intervals."""
+        keys = dict.fromkeys(key for measurement in self.measurements for key in measurement.metrics)
+        values = {key: value for key in keys if (value := self.value(key)) is not None}
+        flags = tuple(dict.fromkeys(flag for measurement in self.measurements for flag in measurement.flags))
+        return Result(self.candidate_id, self.phase, self.processes, values, flags)
+
+    def value(self, key: str, level: float = 0.95) -> Value | None:
+        """One figure with its interval at a level; None where no process, or not every process, has it."""
+        values = [m.metrics[key] for m in self.measurements if key in m.metrics]
+        if not values or len(values) < self.processes:
+            return None
+        first = values[0]
+        if key in _OF_DATA:
+            return first
+        if first.source is Source.ESTIMATED:
+            return _averaged(values)
+        if len(values) == 1:
+            low, high = first.low, first.high
+            if key in self._spread.by_metric:
+                spread, dof = self._spread.by_metric[key]
+                low, high = single(first.value, low, high, spread, dof, level=level)
+            return Value(first.value, low, high, first.source, f"{first.estimator}, one process", 1)
+        middle, low, high = combine([value.value for value in values], level=level)
+        low, high = min(low, middle), max(high, middle)
+        return Value(middle, low, high, first.source, f"mean of processes on logs, t ({first.estimator})", len(values))
+
+    def against(self, reference: Evidence, constraint: Constraint, quality: QualityBook, level: float) -> Value | None:
+        """The figure that a relative constraint is about: a ratio to the reference or a drop below it."""
+        metric = constraint.metric
+        if constraint.relative == "ratio":
+            return self._ratio(reference, metric, level)
+        mine, theirs = self.scores_file, reference.scores_file
+        if metric.name == "accuracy" and mine is not None and theirs is not None:
+            return quality.accuracy_drop(mine, theirs, level)
+        one, other = reference.value(metric.key, level), self.value(metric.key, level)
+        if one is None or other is None:
+            return None
+        source = Source.ESTIMATED if Source.ESTIMATED in (one.source, other.source) else Source.DERIVED
+        return Value(
+            one.value - other.value, one.low - other.high, one.high - other.low, source, "difference of intervals", 1
+        )
+
+    def _ratio(self, reference: Evidence, metric: Metric, level: float) -> Value | None:
+        one, other = self.value(metric.key, level), reference.value(metric.key, level)
+        if one is None or other is None or other.value <= 0 or one.value <= 0:
+            return None
+        estimated = Source.ESTIMATED in (one.source, other.source)
+        mine, theirs = (_values(evidence.measurements, metric.key) for evidence in (self, reference))
+        if not estimated and metric.key not in _OF_DATA and min(len(mine), len(theirs)) > 1:
+            value, low, high = ratio(mine, theirs, level)
+            return Value(value, low, high, Source.DERIVED, "ratio of means on logs, Welch", len(mine))
+        value = one.value / other.value
+        source = Source.ESTIMATED if estimated else Source.DERIVED
+        if other.low <= 0 or one.low <= 0:
+            return Value(value, value, value, source, "ratio of values", 1)
+        spread = math.hypot(*(math.log(v.high / v.low) / 2 for v in (one, other)))
+        return Value(value, value * math.exp(-spread), value * math.exp(spread), source, "ratio of intervals", 1)
+
+
+def _averaged(values: Sequence[Value]) -> Value:
+    """An estimate from several processes: its band does not shrink with their number."""
+    count = len(values)
+    value, low, high = (sum(getattr(v, end) for v in values) / count for end in ("value", "low", "high"))
+    return Value(value, min(low, value), max(high, value), Source.ESTIMATED, values[0].estimator, count)

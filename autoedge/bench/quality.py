@@ -1,0 +1,150 @@
+"""Accuracy and its kin: outputs are kept once for all candidates that share what decides them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autoedge.bench.combine import difference_paired
+from autoedge.bench.task_metrics import accuracy, agreement, check_scores, macro_f1
+from autoedge.errors import DataError
+from autoedge.measurement import Source, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from autoedge.bench.task import Task
+    from autoedge.candidate import Configuration
+    from autoedge.store.store import Store
+
+PROBE_SAMPLES = 64
+TOLERANCE = 1e-4
+_RESAMPLES = 1000
+# Knobs that should not change outputs; a probe batch checks that they do not.
+_NEUTRAL = frozenset({"batch", "threads", "execution", "spinning", "arena"})
+
+
+class QualityBook:
+    """Outputs on the evaluation set and what they come to.
+
+    Args:
+        store: Knows which file holds which outputs.
+        folder: The run folder; files lie in ``raw/`` below it.
+        task: Labels and reference.
+    """
+
+    def __init__(self, store: Store, folder: Path, task: Task) -> None:
+        self._store = store
+        self._folder = folder
+        self._task = task
+        self._metrics: dict[tuple[str, str], dict[str, Value]] = {}
+        self._scores: dict[str, np.ndarray[Any, Any]] = {}
+
+    def key(self, configuration: Configuration, variant_hash: str, version: str, fingerprint: str) -> str:
+        """Names the outputs that a candidate shares: variant, runtime, graph level, device and data decide them."""
+        deciding = {name: value for name, value in configuration.knobs.items() if name not in _NEUTRAL}
+        output = self._task.scores.get(configuration.model, "")
+        parts = [variant_hash, configuration.runtime, version, deciding, fingerprint, self._task.data_hash, output]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+    def expected(self, key: str) -> np.ndarray[Any, Any] | None:
+        """Scores of the first samples under a key, for the probe; None when they are not known yet."""
+        file = self._store.scores_file(key)
+        if file is None:
+            return None
+        try:
+            return self.scores(file)[:PROBE_SAMPLES]
+        except DataError:
+            return None  # the file is gone or damaged: measured again
+
+    def keep(self, key: str, scores: np.ndarray[Any, Any], *, whole: bool, job: str) -> str:
+        """Store a measurement's outputs.
+
+        Args:
+            key: As from :meth:`key`.
+            scores: Of all samples, or of the probe.
+            whole: Whether all samples are there; a probe that agreed shares the stored file.
+            job: Names the file of outputs that differ from those stored under the key.
+
+        Returns:
+            The file that holds this candidate's outputs, relative to the run folder.
+        """
+        known = self._store.scores_file(key)
+        if not whole:
+            if known is None:
+                raise DataError("a probe agreed with outputs that are no longer stored")
+            return known
+        usable = known is not None and (self._folder / known).exists()
+        name = f"raw/scores-{key if not usable else job}.npz"
+        _write_npz(self._folder / name, scores=scores)
+        if not usable:
+            self._store.set_scores_file(key, name)
+        return name
+
+    def scores(self, file: str) -> np.ndarray[Any, Any]:
+        """Outputs of a file.
+
+        Raises:
+            DataError: It is gone or damaged.
+        """
+        if file not in self._scores:
+            try:
+                with np.load(self._folder / file, allow_pickle=False) as archive:
+                    self._scores[file] = archive["scores"]
+            except (OSError, ValueError, KeyError, EOFError) as error:
+                raise DataError(f"{self._folder / file}: stored outputs cannot be read: {error}") from error
+        return self._scores[file]
+
+    def metrics(self, file: str, reference_file: str | None) -> Mapping[str, Value]:
+        """Quality metrics of stored outputs, by metric key.
+
+        Args:
+            file: From :meth:`keep`.
+            reference_file: The reference's, for the agreement of unlabelled data.
+
+        Raises:
+            DataError: The outputs do not fit the labels, or are not finite.
+        """
+        cached = self._metrics.get((file, reference_file or ""))
+        if cached is not None:
+            return cached
+        scores, labels = self.scores(file), self._task.labels
+        metrics: dict[str, Value] = {}
+        if labels is not None:
+            check_scores(scores, labels)
+            metrics["accuracy"] = _value(accuracy(scores, labels), "share, Wilson", len(scores))
+            f1 = macro_f1(scores, labels, resamples=_RESAMPLES, seed=self._task.seed)
+            metrics["f1_macro"] = _value(f1, "macro F1, bootstrap over samples", len(scores))
+        elif reference_file is not None:
+            reference = self.scores(reference_file)
+            metrics["agreement"] = _value(agreement(scores, reference), "share, Wilson", len(scores))
+        self._metrics[file, reference_file or ""] = metrics
+        return metrics
+
+    def accuracy_drop(self, file: str, reference_file: str, level: float) -> Value | None:
+        """By how much the reference is right more often, compared sample by sample; None without labels."""
+        labels = self._task.labels
+        if labels is None:
+            return None
+        right = [self.scores(name).argmax(axis=1) == labels for name in (reference_file, file)]
+        return _value(difference_paired(right[0], right[1], level), "paired difference, Tango", len(labels))
+
+
+def _value(triple: tuple[float, float, float], estimator: str, n: int) -> Value:
+    return Value(*triple, Source.MEASURED, estimator, n)
+
+
+def _write_npz(path: Path, **arrays: np.ndarray[Any, Any]) -> None:
+    """Write whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its stubs take the keyword for a flag
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

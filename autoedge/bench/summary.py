@@ -1,0 +1,114 @@
+"""From an agent's raw reply to metrics with intervals: one process's figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autoedge.bench.energy_estimate import PowerModel, energy_metrics
+from autoedge.bench.intervals import block_bootstrap, effective_size, z_quantile
+from autoedge.bench.percentile import calls_needed, early_stopping
+from autoedge.bench.steady import classify, outliers
+from autoedge.measurement import Source, Value
+from autoedge.metric import PERCENTILES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_COARSE_TIMER = 0.01
+_BUSY_NEIGHBOURS = 0.05
+_SPEED_METRICS = ("latency_p50", "latency_p90", "latency_p95", "latency_p99")
+
+
+def speed_metrics(calls_ns: np.ndarray[Any, Any], batch: int, rate: float | None) -> dict[str, Value]:
+    """Latency percentiles and throughput of one steady series.
+
+    Args:
+        calls_ns: Duration of each call in order.
+        batch: Items in a call.
+        rate: Items per second in use: the time to fill the batch, (batch - 1) / rate, is added to latencies.
+
+    Returns:
+        Values by metric key; a percentile that has too few calls is absent.
+    """
+    fill_ms = 0.0 if rate is None else (batch - 1) / rate * 1e3
+    metrics: dict[str, Value] = {}
+    for name in _SPEED_METRICS:
+        if len(calls_ns) < calls_needed(PERCENTILES[name]):
+            continue
+        interval = block_bootstrap(calls_ns, PERCENTILES[name])
+        value, low, high = (end / 1e6 + fill_ms for end in (interval.value, interval.low, interval.high))
+        metrics[f"{name}_ms"] = Value(
+            value, low, high, Source.MEASURED, "sorted percentile, block bootstrap", interval.n
+        )
+    mean = float(calls_ns.mean())
+    relative = z_quantile(0.95) * float(calls_ns.std()) / mean / np.sqrt(effective_size(calls_ns))
+    throughput = batch * 1e9 / mean
+    metrics["throughput_ips"] = Value(
+        throughput,
+        throughput / (1 + relative),
+        throughput * (1 + relative),
+        Source.MEASURED,
+        "items / time in calls, effective sample size",
+        len(calls_ns),
+    )
+    return metrics
+
+
+def process_metrics(
+    body: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]], key: Mapping[str, Any], power: PowerModel
+) -> dict[str, Value]:
+    """All metrics of one finished process but the quality ones, by metric key.
+
+    Args:
+        body: The worker's ``done`` object.
+        arrays: Its arrays.
+        key: What the host sent along: ``batch``, ``rate``, ``battery_wh``, ``size_bytes``.
+        power: For the energy estimate.
+    """
+    calls = arrays["latency_ns"]
+    metrics = speed_metrics(calls, key["batch"], key["rate"])
+    metrics["cold_start_ms"] = Value.exact(body["cold_start_ns"] / 1e6, "one fresh process")
+    peak, empty = body["memory_peak_mib"], body["memory_empty_mib"]
+    metrics["memory_peak_mib"] = Value.exact(peak, "peak resident memory of one process")
+    metrics["memory_model_mib"] = Value.exact(max(0.0, peak - empty), "peak less that of the empty runtime")
+    metrics["size_mib"] = Value.exact(key["size_bytes"] / 2**20, "bytes of the model file")
+    metrics |= energy_metrics(
+        power,
+        window_s=body["window_ns"] / 1e9,
+        cpu_s=body["cpu_s"],
+        items=len(calls) * key["batch"],
+        rate=key["rate"],
+        battery_wh=key["battery_wh"],
+    )
+    return metrics
+
+
+def process_flags(body: Mapping[str, Any], calls_ns: np.ndarray[Any, Any]) -> tuple[str, ...]:
+    """What a reader should know before trusting a process's figures."""
+    steadiness = classify(calls_ns)
+    window_s = body["window_ns"] / 1e9
+    others_s = body["machine_busy_s"] - body["cpu_s"]
+    median = float(np.median(calls_ns))
+    raised = {
+        "unsteady_warmup": not body["steady"],
+        steadiness: steadiness != "flat",
+        "background_load": others_s > _BUSY_NEIGHBOURS * window_s,
+        "swap_or_fault": body["major_faults"] > 0,
+        "coarse_timer": body["timer_ns"] > _COARSE_TIMER * median,
+    }
+    return tuple(flag for flag, up in raised.items() if up)
+
+
+def process_details(body: Mapping[str, Any], calls_ns: np.ndarray[Any, Any], key: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything else of a process that is worth keeping, as JSON values."""
+    fill_ms = 0.0 if key["rate"] is None else (key["batch"] - 1) / key["rate"] * 1e3
+    bounds = {name: early_stopping(calls_ns, PERCENTILES[name]) for name in _SPEED_METRICS[1:]}
+    return {
+        **{name: value for name, value in body.items() if name != "runtime_version"},
+        "fill_ms": fill_ms,
+        "calls": len(calls_ns),
+        "outliers": outliers(calls_ns),
+        "early_stopping_ms": {name: bound / 1e6 + fill_ms for name, bound in bounds.items() if bound is not None},
+    }

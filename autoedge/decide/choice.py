@@ -1,0 +1,88 @@
+"""Choose among candidates: the preference ranks those that keep the limits, nearness ranks the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autoedge.pareto import knee, lexicographic, nondominated, weighted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from autoedge.intent.resolved import Preference
+    from autoedge.metric import Metric
+
+_EQUAL = 0.01
+
+
+def objective_matrix(rows: Sequence[Mapping[str, float]], objectives: Sequence[Metric]) -> np.ndarray:
+    """Objectives as points to be minimised, shape (rows, objectives).
+
+    What is maximised is negated. Times, bytes, energies and rates are taken on a logarithmic scale, since twice as
+    fast is the same gain anywhere; fractions as they are. An absent value becomes the worst one seen.
+
+    Args:
+        rows: Values by metric key.
+        objectives: Which columns.
+    """
+    columns = []
+    for metric in objectives:
+        values = np.array([row.get(metric.key, np.nan) for row in rows], float)
+        if metric.dimension != "fraction":
+            values = np.log(np.maximum(values, np.finfo(float).tiny))
+        if metric.direction == "maximize":
+            values = -values
+        worst = np.nanmax(values) if np.isfinite(values).any() else 0.0
+        columns.append(np.where(np.isfinite(values), values, worst))
+    return np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0))
+
+
+def front_of(points: np.ndarray) -> np.ndarray:
+    """Which points no other dominates; a mask."""
+    return nondominated(points) if len(points) else np.zeros(0, bool)
+
+
+def ranked(points: np.ndarray, objectives: Sequence[Metric], preference: Preference) -> list[int]:
+    """Rows best first by the preference, the front before the rest.
+
+    Args:
+        points: As from :func:`objective_matrix`.
+        objectives: Its columns.
+        preference: The user's.
+    """
+    mask = front_of(points)
+    order: list[int] = []
+    for members in (np.flatnonzero(mask), np.flatnonzero(~mask)):
+        if len(members):
+            order += [int(members[i]) for i in _by_preference(points[members], objectives, preference)]
+    return order
+
+
+def _by_preference(points: np.ndarray, objectives: Sequence[Metric], preference: Preference) -> Sequence[int]:
+    names = [metric.name for metric in objectives]
+    if preference.kind == "weights":
+        return weighted(points, [preference.weights.get(name, 0.0) for name in names]).tolist()
+    if preference.kind == "lexicographic":
+        return lexicographic(points, [names.index(name) for name in preference.order], _EQUAL).tolist()
+    return _knees(points)
+
+
+def _knees(points: np.ndarray) -> list[int]:
+    """The knee, then the knee of what remains on the same scale, and so on."""
+    low, span = points.min(axis=0), np.ptp(points, axis=0)
+    distance = np.linalg.norm((points - low) / np.where(span > 0, span, 1.0), axis=1)
+    first = knee(points)
+    rest = [int(row) for row in np.argsort(distance, kind="stable") if row != first]
+    return [first, *rest]
+
+
+def rule_text(objectives: Sequence[Metric], preference: Preference) -> str:
+    """The rule that chooses, in one sentence."""
+    if preference.kind == "weights":
+        shares = ", ".join(f"{name} x {weight:g}" for name, weight in preference.weights.items())
+        return f"the best weighted sum over the range of the front: {shares}"
+    if preference.kind == "lexicographic":
+        return f"one after the other, within {_EQUAL:.0%} of the range: {', then '.join(preference.order)}"
+    return f"the knee of the front: nearest to the best of {', '.join(metric.name for metric in objectives)} at once"

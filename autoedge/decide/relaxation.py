@@ -1,0 +1,49 @@
+"""When nothing keeps all limits: which single limit, moved how far, would let something through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from autoedge.decide.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autoedge.decide.verdict import Verdict
+    from autoedge.intent.constraint import Constraint
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Moving one limit that far would open the space.
+
+    Attributes:
+        constraint: Which one.
+        limit: The value that the best candidate for it has, in the constraint's own terms.
+        candidate_id: The candidate that this would let through.
+    """
+
+    constraint: Constraint
+    limit: float
+    candidate_id: str
+
+
+def relaxations(verdicts: Sequence[Verdict]) -> list[Relaxation]:
+    """Single relaxations that would let a candidate through, the smallest step first.
+
+    A candidate counts when exactly one of its constraints is broken and all others are met.
+    """
+    best: dict[str, tuple[float, Relaxation]] = {}
+    for verdict in verdicts:
+        broken = [decision for decision in verdict.decisions if decision.outcome is not Outcome.MET]
+        if len(broken) != 1 or broken[0].figure is None or broken[0].slack is None:
+            continue
+        decision, figure = broken[0], broken[0].figure
+        far = figure.high if decision.constraint.sense == "max" else figure.low
+        limit = figure.value if decision.constraint.decide == "value" else far
+        found = Relaxation(decision.constraint, limit, verdict.candidate_id)
+        step = abs(decision.slack)
+        if decision.constraint.key not in best or step < best[decision.constraint.key][0]:
+            best[decision.constraint.key] = (step, found)
+    return [found for _, found in sorted(best.values(), key=lambda pair: pair[0])]
