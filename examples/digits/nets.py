@@ -43,9 +43,7 @@ class Residual(nn.Module):
         """Build a block that keeps the number of channels."""
         super().__init__()
         self.first = conv(channels, channels)
-        self.second = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
-        )
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
         self.activation = nn.ReLU()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -55,13 +53,13 @@ class Residual(nn.Module):
 
 def mlp() -> nn.Module:
     """Return a perceptron with one hidden layer."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, CLASSES))
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, CLASSES))
 
 
 def conv_tiny() -> nn.Module:
     """Return two narrow convolutions with a pooling after each."""
     return nn.Sequential(
-        conv(1, 8), nn.MaxPool2d(2), conv(8, 16), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, CLASSES)
+        conv(1, 6), nn.MaxPool2d(2), conv(6, 12), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(48, CLASSES)
     )
 
 
@@ -74,9 +72,7 @@ def conv_separable() -> nn.Module:
 
 def resnet() -> nn.Module:
     """Return a small residual net."""
-    return nn.Sequential(
-        conv(1, 16), Residual(16), nn.MaxPool2d(2), conv(16, 32), Residual(32), head(32)
-    )
+    return nn.Sequential(conv(1, 16), Residual(16), nn.MaxPool2d(2), conv(16, 32), Residual(32), head(32))
 
 
 def conv_large() -> nn.Module:

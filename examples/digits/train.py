@@ -47,9 +47,7 @@ def split_digits() -> dict[str, Split]:
     digits = load_digits()
     x = (digits.images[:, None] / 16).astype(np.float32)
     y = digits.target.astype(np.int64)
-    rest_x, eval_x, rest_y, eval_y = train_test_split(
-        x, y, test_size=EVALUATION, stratify=y, random_state=SEED
-    )
+    rest_x, eval_x, rest_y, eval_y = train_test_split(x, y, test_size=EVALUATION, stratify=y, random_state=SEED)
     train_x, calib_x, train_y, calib_y = train_test_split(
         rest_x, rest_y, test_size=CALIBRATION, stratify=rest_y, random_state=SEED
     )
@@ -60,26 +58,18 @@ def split_digits() -> dict[str, Split]:
     }
 
 
-def shifted(images: torch.Tensor) -> torch.Tensor:
-    """Return the images moved together by at most one pixel each way, background filled in."""
-    down, right = torch.randint(0, 3, (2,)).tolist()
-    return nn.functional.pad(images, (1, 1, 1, 1))[:, :, down : down + 8, right : right + 8]
-
-
 def train_net(name: str, data: Split) -> nn.Module:
-    """Return the named net, trained on `data` and ready for inference."""
+    """Return the named net, trained on `data` and put into inference mode."""
     torch.manual_seed(SEED)
     net = NETS[name]()
     x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
     optimizer = torch.optim.AdamW(net.parameters(), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_RATE, epochs=EPOCHS, steps_per_epoch=len(x) // BATCH
-    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, PEAK_RATE, epochs=EPOCHS, steps_per_epoch=len(x) // BATCH)
     for _ in range(EPOCHS):
         # A last, incomplete batch is dropped: the order changes each epoch.
         for rows in torch.randperm(len(x)).split(BATCH)[: len(x) // BATCH]:
             optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(net(shifted(x[rows])), y[rows], label_smoothing=0.05)
+            loss = nn.functional.cross_entropy(net(x[rows]), y[rows], label_smoothing=0.05)
             loss.backward()
             optimizer.step()
             schedule.step()
@@ -116,6 +106,7 @@ def save(model: onnx.ModelProto, path: Path) -> None:
     clean = ClearMetadataAndDocStringPass()(from_proto(model)).model
     clean.ir_version = IR_VERSION
     proto = to_proto(clean)
+    proto.opset_import.sort(key=lambda item: item.domain)  # skl2onnx gives them in the order of a hash
     onnx.checker.check_model(proto, full_check=True)
     path.write_bytes(proto.SerializeToString(deterministic=True))
 
@@ -156,8 +147,8 @@ def main() -> None:
             n_estimators=60, max_depth=3, subsample=0.7, max_features=16, random_state=SEED
         ),
     }
-    print("| model | accuracy | parameters | size (bytes) |")
-    print("|---|---|---|---|")
+    print("| model | accuracy | parameters | bytes |")
+    print("|---|--:|--:|--:|")
     for name in [*classics, *NETS]:
         if name in classics:
             model = convert_classic(classics[name].fit(flat, data["train"].y))
@@ -166,7 +157,7 @@ def main() -> None:
         path = HERE / "models" / f"{name}.onnx"
         save(model, path)
         share = accuracy(path, data["eval"])
-        print(f"| {name} | {share:.4f} | {parameters(path)} | {path.stat().st_size} |", flush=True)
+        print(f"| `{name}` | {100 * share:.2f} % | {parameters(path)} | {path.stat().st_size} |", flush=True)
 
 
 if __name__ == "__main__":
