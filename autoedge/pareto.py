@@ -53,7 +53,9 @@ def hypervolume(points: ArrayLike, reference: Sequence[float] | NDArray[np.float
     checked = _checked(points)
     corner = np.asarray(reference, dtype=float)
     if corner.shape != (checked.shape[1],) or not np.isfinite(corner).all():
-        raise ValueError(f"a reference has one finite number for each of {checked.shape[1]} objectives, but got {corner}")
+        raise ValueError(
+            f"a reference has one finite number for each of {checked.shape[1]} objectives, but got {corner}"
+        )
     return float(moocore.hypervolume(checked, ref=corner)) if len(checked) else 0.0
 
 

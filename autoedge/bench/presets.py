@@ -44,7 +44,9 @@ PRESETS: dict[str, dict[str, float | int]] = {
 }
 
 
-def protocol_for(preset: str, overrides: Mapping[str, float], metrics: Iterable[str]) -> Protocol:
+def protocol_for(
+    preset: str, overrides: Mapping[str, float], metrics: Iterable[str], workload: Mapping[str, float | None]
+) -> Protocol:
     """The protocol that a preset, the user's changes and the metrics asked for come to.
 
     The number of calls is raised to what the highest percentile needs (LoadGen's early stopping: p90 64, p95 130,
@@ -54,11 +56,13 @@ def protocol_for(preset: str, overrides: Mapping[str, float], metrics: Iterable[
         preset: quick, standard or strict.
         overrides: Parameters that the user changed.
         metrics: Names of the metrics in constraints and objectives.
+        workload: What figures are computed for (rate, battery): other numbers make other figures.
     """
     parameters = {**PRESETS[preset], **overrides}
     needed = [calls_needed(PERCENTILES[name]) for name in metrics if name in PERCENTILES]
     parameters["latency_calls"] = int(max([parameters["latency_calls"], *needed]))
     parameters["warmup_cap_seconds"] = max(parameters["warmup_cap_seconds"], parameters["warmup_seconds"])
+    parameters |= {name: value for name, value in workload.items() if value is not None}
     return Protocol(preset, VERSION, parameters)
 
 

@@ -43,6 +43,7 @@ class QualityBook:
         self._folder = folder
         self._task = task
         self._metrics: dict[tuple[str, str], dict[str, Value]] = {}
+        self._drops: dict[tuple[str, str, float], Value] = {}
         self._scores: dict[str, np.ndarray[Any, Any]] = {}
 
     def key(self, configuration: Configuration, variant_hash: str, version: str, fingerprint: str) -> str:
@@ -131,8 +132,11 @@ class QualityBook:
         labels = self._task.labels
         if labels is None:
             return None
-        right = [self.scores(name).argmax(axis=1) == labels for name in (reference_file, file)]
-        return _value(difference_paired(right[0], right[1], level), "paired difference, Tango", len(labels))
+        if (file, reference_file, level) not in self._drops:
+            right = [self.scores(name).argmax(axis=1) == labels for name in (reference_file, file)]
+            drop = difference_paired(right[0], right[1], level)
+            self._drops[file, reference_file, level] = _value(drop, "paired difference, Tango", len(labels))
+        return self._drops[file, reference_file, level]
 
 
 def _value(triple: tuple[float, float, float], estimator: str, n: int) -> Value:

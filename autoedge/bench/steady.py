@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from autoedge.bench.intervals import block_length, effective_size, z_quantile
+from autoedge.bench.intervals import effective_size, z_quantile
 from autoedge.bench.percentile import as_series
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ SIGNIFICANCE = 0.01
 PRACTICAL = 0.02
 """Changes up to this share of the median are called flat, however sure."""
 
-_FEWEST_BLOCKS, _MOST_BLOCKS, _SEGMENT = 20, 50, 5
+_BLOCK, _FEWEST_BLOCKS, _MOST_BLOCKS, _SEGMENT = 10, 20, 50, 5
 
 
 def classify(series: ArrayLike) -> Steadiness:
@@ -63,8 +63,8 @@ def outliers(series: ArrayLike) -> int:
 
 
 def _block_medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """20 to 50 medians of equal stretches, fewer the longer the dependence lasts."""
-    count = int(np.clip(values.size // 10, _FEWEST_BLOCKS, _MOST_BLOCKS))
+    """Medians of 20 to 50 equal stretches of about ten values or more; below 20 values the values themselves."""
+    count = int(np.clip(values.size // _BLOCK, _FEWEST_BLOCKS, _MOST_BLOCKS))
     return np.array([np.median(block) for block in np.array_split(values, min(count, values.size))])
 
 

@@ -63,9 +63,9 @@ def ranked(points: np.ndarray, objectives: Sequence[Metric], preference: Prefere
 def _by_preference(points: np.ndarray, objectives: Sequence[Metric], preference: Preference) -> Sequence[int]:
     names = [metric.name for metric in objectives]
     if preference.kind == "weights":
-        return weighted(points, [preference.weights.get(name, 0.0) for name in names]).tolist()
+        return [int(row) for row in weighted(points, [preference.weights.get(name, 0.0) for name in names])]
     if preference.kind == "lexicographic":
-        return lexicographic(points, [names.index(name) for name in preference.order], _EQUAL).tolist()
+        return [int(row) for row in lexicographic(points, [names.index(n) for n in preference.order], _EQUAL)]
     return _knees(points)
 
 

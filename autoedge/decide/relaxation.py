@@ -37,13 +37,15 @@ def relaxations(verdicts: Sequence[Verdict]) -> list[Relaxation]:
     best: dict[str, tuple[float, Relaxation]] = {}
     for verdict in verdicts:
         broken = [decision for decision in verdict.decisions if decision.outcome is not Outcome.MET]
-        if len(broken) != 1 or broken[0].figure is None or broken[0].slack is None:
+        if len(broken) != 1:
             continue
-        decision, figure = broken[0], broken[0].figure
+        decision, figure, room = broken[0], broken[0].figure, broken[0].slack
+        if figure is None or room is None:
+            continue
         far = figure.high if decision.constraint.sense == "max" else figure.low
         limit = figure.value if decision.constraint.decide == "value" else far
         found = Relaxation(decision.constraint, limit, verdict.candidate_id)
-        step = abs(decision.slack)
+        step = abs(room)
         if decision.constraint.key not in best or step < best[decision.constraint.key][0]:
             best[decision.constraint.key] = (step, found)
     return [found for _, found in sorted(best.values(), key=lambda pair: pair[0])]

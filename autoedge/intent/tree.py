@@ -10,23 +10,27 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autoedge.candidate import Scalar
 from autoedge.intent.problem import Loc, Problems, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
+
+    from autoedge.candidate import Scalar
 
 _BYTES = 1 << 20
 _DEPTH = 20
 _NODES = 20_000
 
-_NULL = re.compile(r"null|Null|NULL|~|")
-_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
-_INT = re.compile(r"[-+]?[0-9]{1,18}")  # longer ones do not fit 64 bits and are read as floats
-_BASED = re.compile(r"0o[0-7]{1,20}|0x[0-9a-fA-F]{1,15}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_SPECIAL = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+# The core schema; an integer that does not fit 64 bits is read as a float, so that no digits can exhaust memory.
+_CORE: tuple[tuple[str, Callable[[str], Scalar | None]], ...] = (
+    (r"null|Null|NULL|~|", lambda _: None),
+    (r"true|True|TRUE|false|False|FALSE", lambda text: text.lower() == "true"),
+    (r"[-+]?[0-9]{1,18}", int),
+    (r"0o[0-7]{1,20}|0x[0-9a-fA-F]{1,15}", lambda text: int(text, 0)),
+    (r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", float),
+    (r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", lambda text: float(text.replace(".", ""))),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,33 +84,22 @@ def read_tree(path: Path, problems: Problems) -> Node:
     """
     try:
         root = _build(_events(_text(path)), problems)
-        if not isinstance(root.value, dict):
-            raise _Unreadable(root.line, f"an intent is a mapping such as version: 1, but got {shown(root.plain)}")
-    except _Unreadable as error:
+    except _UnreadableError as error:
         problems.add(error.line, (), error.message)
         problems.raise_if_any()
         raise
+    if not isinstance(root.value, dict):
+        problems.add(root.line, (), f"an intent is a mapping such as version: 1, but got {shown(root.plain)}")
+        problems.raise_if_any()
     return root
 
 
 def scalar(text: str) -> Scalar | None:
     """What an unquoted ``text`` means."""
-    if _NULL.fullmatch(text):
-        return None
-    if _BOOL.fullmatch(text):
-        return text.lower() == "true"
-    if _INT.fullmatch(text):
-        return int(text)
-    if _BASED.fullmatch(text):
-        return int(text, 0)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    if _SPECIAL.fullmatch(text):
-        return float(text.replace(".", ""))
-    return text
+    return next((read(text) for pattern, read in _CORE if re.fullmatch(pattern, text)), text)
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """Reading ends here: what follows has no meaning."""
 
     def __init__(self, line: int, message: str) -> None:
@@ -118,19 +111,19 @@ class _Unreadable(Exception):
 def _text(path: Path) -> str:
     try:
         if path.exists() and not path.is_file():  # a pipe or a device would never end
-            raise _Unreadable(1, "an intent is a regular file")
+            raise _UnreadableError(1, "an intent is a regular file")
         with path.open("rb") as file:
             raw = file.read(_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "this is no path"
-        raise _Unreadable(1, f"the intent cannot be read: {reason}") from error
+        raise _UnreadableError(1, f"the intent cannot be read: {reason}") from error
     if len(raw) > _BYTES:
-        raise _Unreadable(1, "an intent has at most 1 MiB, but this file is larger")
+        raise _UnreadableError(1, "an intent has at most 1 MiB, but this file is larger")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise _Unreadable(line, f"an intent is UTF-8 text, but got byte 0x{raw[error.start]:02x}") from error
+        raise _UnreadableError(line, f"an intent is UTF-8 text, but got byte 0x{raw[error.start]:02x}") from error
 
 
 def _events(text: str) -> Iterator[Any]:
@@ -145,12 +138,14 @@ def _events(text: str) -> Iterator[Any]:
         message = f"this is no YAML: {shown(error.problem or error.context)}"
         if "\\t" in message:
             message += "; indent with spaces, not tabs"
-        raise _Unreadable(mark.line + 1 if mark else 1, message) from error
+        raise _UnreadableError(mark.line + 1 if mark else 1, message) from error
     except ReaderError as error:
         message = f"this is no YAML: character #x{error.character:04x} is not allowed"
-        raise _Unreadable(text.count("\n", 0, error.position) + 1, message) from error
-    except Exception as error:  # the parser meets hostile text and is not ours: escapes beyond Unicode end in OverflowError
-        raise _Unreadable(1, f"this is no YAML: {shown(str(error))}") from error
+        raise _UnreadableError(text.count("\n", 0, error.position) + 1, message) from error
+    except (
+        Exception
+    ) as error:  # the parser meets hostile text and is not ours: escapes beyond Unicode end in OverflowError
+        raise _UnreadableError(1, f"this is no YAML: {shown(str(error))}") from error
 
 
 class _Open:
@@ -192,7 +187,7 @@ def _build(events: Iterator[Any], problems: Problems) -> Node:
         if isinstance(event, DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise _Unreadable(line, "an intent is one YAML document, but a second one begins here")
+                raise _UnreadableError(line, "an intent is one YAML document, but a second one begins here")
         elif isinstance(event, MappingEndEvent | SequenceEndEvent):
             stack.pop()
         elif hasattr(event, "anchor"):  # scalars, collections and aliases
@@ -201,7 +196,7 @@ def _build(events: Iterator[Any], problems: Problems) -> Node:
             top = stack[-1] if stack else None
             if top and isinstance(top.node.value, dict) and top.key is None:
                 if not isinstance(event, ScalarEvent):
-                    raise _Unreadable(line, "a key is plain text, but got a list or a mapping")
+                    raise _UnreadableError(line, "a key is plain text, but got a list or a mapping")
                 top.key, top.key_line = event.value, line
                 continue
             node = _node(event, *(top.place(line) if top else (line, ())))
@@ -216,13 +211,15 @@ def _build(events: Iterator[Any], problems: Problems) -> Node:
 
 def _refuse(event: Any, line: int, depth: int, nodes: int) -> None:
     if event.anchor is not None:
-        raise _Unreadable(line, f"anchors and aliases are not supported, but got {shown(event.anchor)}; write it out")
+        raise _UnreadableError(
+            line, f"anchors and aliases are not supported, but got {shown(event.anchor)}; write it out"
+        )
     if event.tag is not None:
-        raise _Unreadable(line, f"tags are not supported, but got {shown(str(event.tag))}; leave it out")
+        raise _UnreadableError(line, f"tags are not supported, but got {shown(str(event.tag))}; leave it out")
     if depth > _DEPTH:
-        raise _Unreadable(line, f"an intent nests at most {_DEPTH} levels deep, but this goes deeper")
+        raise _UnreadableError(line, f"an intent nests at most {_DEPTH} levels deep, but this goes deeper")
     if nodes > _NODES:
-        raise _Unreadable(line, f"an intent has at most {_NODES} values, but this file has more")
+        raise _UnreadableError(line, f"an intent has at most {_NODES} values, but this file has more")
 
 
 def _node(event: Any, line: int, loc: Loc) -> Node:

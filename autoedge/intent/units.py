@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from autoedge.intent.problem import Wrong, nearest, shown
+from autoedge.intent.problem import RuleError, nearest, shown
 from autoedge.metric import Dimension as MetricDimension
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Dimension = MetricDimension | Literal["charge", "voltage"]
 
 _DEFINITIONS = (
     "nano- = 1/1000000000 = n-",
-    "micro- = 1/1000000 = u- = µ- = μ-",  # noqa: RUF001 - people type either mu
+    "micro- = 1/1000000 = u- = µ- = μ-",
     "milli- = 1/1000 = m-",
     "kilo- = 1000 = k-",
     "mega- = 1000000 = M-",
@@ -53,10 +53,10 @@ def _same(names: str) -> dict[str, str]:
 
 # Spelling -> pint's expression. Only these are accepted, so no text from outside is ever evaluated.
 _SPELLINGS: Mapping[Dimension, Mapping[str, str]] = {
-    "time": _same("ns us µs μs ms s sec second seconds min minute minutes h hour hours d day days"),  # noqa: RUF001
+    "time": _same("ns us µs μs ms s sec second seconds min minute minutes h hour hours d day days"),
     "bytes": _same("B kB MB GB KiB MiB GiB byte bytes"),
-    "energy": _same("uJ µJ μJ mJ J kJ mWh Wh kWh"),  # noqa: RUF001
-    "power": _same("uW µW μW mW W kW"),  # noqa: RUF001
+    "energy": _same("uJ µJ μJ mJ J kJ mWh Wh kWh"),
+    "power": _same("uW µW μW mW W kW"),
     "rate": _same("Hz kHz ips")
     | {f"{items}/{unit}": f"1/{unit}" for unit in ("ms", "s", "sec", "min", "h", "d") for items in ("", "1", "items")},
     "fraction": {"%": "percent", "percent": "percent"},
@@ -82,6 +82,7 @@ _NAMES: Mapping[Dimension, str] = {
 _NUMBER = re.compile(r"([-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*(.*)", re.DOTALL)
 _LENGTH = 100
 _SIMILAR_UNIT = 50
+_LONG = 5  # spelt-out units are understood, but not suggested
 
 
 def quantity(text: str | float, dimension: Dimension, unit: str | None = None) -> float:
@@ -93,20 +94,24 @@ def quantity(text: str | float, dimension: Dimension, unit: str | None = None) -
         unit: Unit of the returned number; by default ms, MiB, mJ, W, 1/s, Ah, V, or the plain fraction.
 
     Raises:
-        Wrong: It is something else, not finite, or has no unit or an unknown one.
+        RuleError: It is something else, not finite, or has no unit or an unknown one.
     """
     unit = unit or _UNITS.get(dimension, "")
     number, spelling = _split(text, dimension)
     if not spelling:
         if dimension != "fraction":
-            raise Wrong(f"takes {_NAMES[dimension]} with its unit, but got {shown(text)}; write {number} {spaced(unit)}")
+            raise RuleError(
+                f"takes {_NAMES[dimension]} with its unit, but got {shown(text)}; write {number} {spaced(unit)}"
+            )
         return float(number)
     if spelling not in _SPELLINGS[dimension]:
-        raise Wrong(f"takes {_NAMES[dimension]}, but got {shown(text)}{_hint(spelling, dimension)}")
+        raise RuleError(f"takes {_NAMES[dimension]}, but got {shown(text)}{_hint(spelling, dimension)}")
     try:
-        return float(Fraction(repr(float(number))) * _factor(_expression(spelling, dimension), _expression(unit, dimension)))
+        return float(
+            Fraction(repr(float(number))) * _factor(_expression(spelling, dimension), _expression(unit, dimension))
+        )
     except OverflowError as error:
-        raise Wrong(f"takes a finite number, but got {shown(text)}") from error
+        raise RuleError(f"takes a finite number, but got {shown(text)}") from error
 
 
 def dimension_of(text: str | float, *among: Dimension) -> Dimension:
@@ -125,12 +130,12 @@ def _split(text: str | float, dimension: Dimension) -> tuple[str, str]:
     """Number and joined unit."""
     plain = repr(text) if isinstance(text, float | int) else text.strip()
     if re.match(r"[-+]?[0-9]+,[0-9]", plain):
-        raise Wrong(f"takes a number with a decimal point, but got {shown(text)}")
+        raise RuleError(f"takes a number with a decimal point, but got {shown(text)}")
     found = _NUMBER.fullmatch(plain) if len(plain) <= _LENGTH else None
     if not found:
-        raise Wrong(f"takes {_NAMES[dimension]}, but got {shown(text)}")
+        raise RuleError(f"takes {_NAMES[dimension]}, but got {shown(text)}")
     if not math.isfinite(float(found[1])):
-        raise Wrong(f"takes a finite number, but got {shown(text)}")
+        raise RuleError(f"takes a finite number, but got {shown(text)}")
     return found[1], _joined(found[2])
 
 
@@ -141,8 +146,14 @@ def _joined(unit: str) -> str:
 def _hint(spelling: str, dimension: Dimension) -> str:
     if any(spelling in spellings for spellings in _SPELLINGS.values()):
         return ""  # a good unit of another kind: the rule has said it
-    near = nearest(spelling, _SPELLINGS[dimension], _SIMILAR_UNIT)
-    return f"; {shown(spelling)} is no unit" + (f", did you mean {spaced(near)}?" if near else f" of {dimension}")
+    known = _SPELLINGS[dimension]
+    near = nearest(spelling, known, _SIMILAR_UNIT)
+    hint = (
+        f"did you mean {spaced(near)}?"
+        if near
+        else f"known are {', '.join(unit for unit in known if unit.isascii() and len(unit) < _LONG)}"
+    )
+    return f"; {shown(spelling)} is no unit, {hint}"
 
 
 def _expression(spelling: str, dimension: Dimension) -> str:

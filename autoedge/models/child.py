@@ -74,14 +74,17 @@ def run(worker: str, job: Mapping[str, Any], *, subject: Path, role: str, limits
         try:
             _hand_over(process, job)
             reply = _listen(process, replies, limits)
+            if isinstance(reply, bytes):
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_EXIT_GRACE_S)
         finally:
-            code = _end(process)
-            said = _log_noise(noise, subject)
+            _kill(process)
+            _log_noise(noise, subject)
     if isinstance(reply, str):
         raise ModelError(f"{subject}: the {role} {reply}")
-    answer = _parsed(reply)
+    answer = _answer(reply)
     if answer is None:
-        raise ModelError(f"{subject}: the {role} {_how_it_ended(code)}{said}")
+        raise ModelError(f"{subject}: the {role} {_how_it_ended(process.returncode)}")
     if "storage" in answer:
         raise StoreError(f"{subject}: the {role} could not write its files: {answer['storage']}")
     if "refused" in answer:
@@ -134,15 +137,34 @@ def _listen(process: subprocess.Popen[bytes], replies: IO[bytes], limits: Limits
                 return f"needed more than {limits.memory_mib} MiB of memory and was stopped"
 
 
-def _end(process: subprocess.Popen[bytes]) -> int:
-    """The exit code; a child that has closed its reply pipe gets a moment to end by itself."""
-    with suppress(subprocess.TimeoutExpired):
-        if sys.exc_info()[0] is None and process.poll() is None:
-            process.wait(0.0 if _still_replying(process) else _EXIT_GRACE_S)
+def _kill(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    code = process.wait()
+    process.wait()
     if process.stdin is not None:
         with suppress(OSError):
             process.stdin.close()
-    return code
+
+
+def _answer(reply: bytes) -> dict[str, Any] | None:
+    """What the worker said; None when it ended before it had said it all."""
+    try:
+        answer = json.loads(reply)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _how_it_ended(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "was killed from outside, most likely because memory ran out"
+    if code < 0:
+        return f"crashed on it (signal {-code}, {signal.Signals(-code).name})"
+    return f"ended without an answer (exit code {code})"
+
+
+def _log_noise(noise: IO[bytes], subject: Path) -> None:
+    noise.seek(0)
+    said = noise.read(_LOGGED_BYTES).decode("utf-8", "replace").strip()
+    if said:
+        _log.debug("while working on %s: %s", subject, said)

@@ -61,6 +61,8 @@ class Npz:
             header = _read_header(stream)
         if header.dtype.hasobject:
             raise DataError(f"{self.path}: array '{entry[:-4]}' holds Python objects; store plain numbers")
+        if not header.shape:
+            raise DataError(f"{self.path}: array '{entry[:-4]}' is a scalar; its first axis must be samples")
         return header
 
     def rows(self, name: str, step: int, stop: int | None = None) -> Iterator[np.ndarray]:
@@ -107,7 +109,7 @@ class Npz:
             wanted = "'x'" if len(inputs) == 1 else "one array for each input"
             found = ", ".join(sorted(self.arrays)) or "nothing"
             raise DataError(f"{self.path}: needs {wanted} (missing: {', '.join(missing)}), but holds {found}")
-        lengths = {name: self.arrays[name].shape[0] if self.arrays[name].shape else 0 for name in inputs}
+        lengths = {name: self.arrays[name].shape[0] for name in inputs}
         if len(set(lengths.values())) > 1:
             raise DataError(f"{self.path}: all inputs need the same number of samples, but have {lengths}")
         return {name: name for name in inputs}

@@ -110,7 +110,9 @@ class Grid:
             raise SpaceError("codes of a pool are indices into the levels of their knob, but some are out of range")
         self._rows = {row.tobytes(): index for index, row in enumerate(self._codes)}
         if len(self._rows) < len(self._codes):
-            raise SpaceError(f"candidates of a pool are distinct, but {len(self._codes) - len(self._rows)} repeat others")
+            raise SpaceError(
+                f"candidates of a pool are distinct, but {len(self._codes) - len(self._rows)} repeat others"
+            )
         self.categories = [0 if knob.ordered else len(knob.levels) for knob in knobs]
         ranks = np.maximum(sizes - 1, 1)
         self.units = np.where(np.array(self.categories) > 0, self._codes, self._codes / ranks)

@@ -79,7 +79,9 @@ class RepairedSampler(BaseSampler):
             free = free_candidates(self._grid, study, trial)
             free[list(self._held.values())] = False
             if not free.any():
-                raise SpaceError(f"a proposal needs a free candidate, but all {len(self._grid)} are measured or pending")
+                raise SpaceError(
+                    f"a proposal needs a free candidate, but all {len(self._grid)} are measured or pending"
+                )
             candidate = self._grid.nearest(asked, free, np.random.default_rng([self._seed, trial.number]))
             self._held[trial.number] = candidate
         return self._grid.params(candidate)
@@ -94,9 +96,7 @@ class RepairedSampler(BaseSampler):
         """Pass on."""
         self._inner.before_trial(study, trial)
 
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Pass on; the study itself now holds the candidate."""
         self._inner.after_trial(study, trial, state, values)
         self._held.pop(trial.number, None)

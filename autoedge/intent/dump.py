@@ -1,0 +1,87 @@
+"""Write an intent with every default filled in, so that reading it back gives an equal intent."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from autoedge.intent.constraint import default_decide, parts
+
+if TYPE_CHECKING:
+    from autoedge.intent.constraint import Constraint
+    from autoedge.intent.resolved import Intent, Preference
+
+
+def dump_resolved(intent: Intent) -> str:
+    """The intent as canonical YAML: absolute paths, canonical units, nothing left to a default."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(pure=True)
+    yaml.width = 1 << 20  # folded lines would be harder to compare
+    text = io.StringIO()
+    yaml.dump(_document(intent), text)
+    return text.getvalue()
+
+
+def _document(intent: Intent) -> dict[str, Any]:
+    search, protocol = intent.search, intent.protocol
+    document: dict[str, Any] = {
+        "version": 1,
+        "name": intent.name,
+        "task": {"type": intent.task},
+        "models": [{"path": str(model.path), "name": model.name} for model in intent.models],
+        "data": {
+            "evaluation": intent.data.evaluation and str(intent.data.evaluation),
+            "calibration": intent.data.calibration and str(intent.data.calibration),
+        },
+        "targets": [{"name": target.name, "idle_power": _amount(target.idle_power, "W")} for target in intent.targets],
+        "baseline": intent.baseline,
+        "constraints": [_constraint(constraint) for constraint in intent.constraints],
+        "objectives": [metric.name for metric in intent.objectives],
+        "prefer": _preference(intent.prefer),
+        "workload": {"rate": _amount(intent.rate, "/ s")},
+        "battery": None if intent.battery_wh is None else {"capacity": _amount(intent.battery_wh, "Wh"), "usable": 1.0},
+        "budget": {
+            "measurements": intent.budget.measurements,
+            "time": _amount(intent.budget.time_s, "s"),
+            "reserve": intent.budget.reserve,
+        },
+        "limits": {"time": _amount(intent.limits.time_s, "s"), "memory": _amount(intent.limits.memory_mib, "MiB")},
+        "search": {
+            "space": search.space,
+            "strategy": search.strategy,
+            "seed": search.seed,
+            "knobs": {name: list(values) for name, values in search.knobs.items()},
+        },
+        "protocol": {"preset": protocol.preset, **protocol.overrides},
+        "outputs": {"scores": intent.scores},
+        "lossy": "allow" if intent.lossy else None,
+        "trust": intent.trust,
+    }
+    filled = {key: _without_none(value) for key, value in document.items()}
+    return {key: value for key, value in filled.items() if value is not None and value != {}}
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if isinstance(value, list) else value
+
+
+def _amount(number: float | None, unit: str) -> str | None:
+    """Digits that read back to the very same number."""
+    return None if number is None else f"{repr(number).removesuffix('.0')} {unit}"
+
+
+def _constraint(constraint: Constraint) -> str | dict[str, str]:
+    if constraint.source is None and constraint.decide == default_decide(constraint.metric):
+        return constraint.text
+    metric, sense, limit = parts(constraint)
+    form = {"metric": metric, sense: limit, "decide": constraint.decide}
+    return form | ({"source": str(constraint.source)} if constraint.source else {})
+
+
+def _preference(preference: Preference) -> str | dict[str, Any]:
+    if preference.kind == "lexicographic":
+        return {"lexicographic": list(preference.order)}
+    return dict(preference.weights) if preference.kind == "weights" else "knee"

@@ -1,0 +1,353 @@
+"""From an intent file of the right shape to what it means: units, names, files, and whether the parts fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from autoedge.intent.constraint import Constraint, metric_named, read_constraint
+from autoedge.intent.fit import clash, missing_for
+from autoedge.intent.problem import Loc, Problems, RuleError, escaped, shown, suggestion
+from autoedge.intent.resolved import (
+    Budget,
+    DataEntry,
+    Intent,
+    Limits,
+    ModelEntry,
+    Preference,
+    ProtocolEntry,
+    SearchEntry,
+    TargetEntry,
+    name_from,
+)
+from autoedge.intent.schema import PROTOCOL_OVERRIDES, Lexicographic, ModelItem, TargetItem
+from autoedge.intent.units import dimension_of, quantity
+from autoedge.measurement import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autoedge.candidate import Scalar
+    from autoedge.intent.schema import ConstraintItem, IntentFile
+    from autoedge.intent.tree import Node
+    from autoedge.intent.units import Dimension
+    from autoedge.metric import Metric
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_LATER_TASKS = ("regression", "detection", "embedding")
+
+
+def absolute(folder: Path, text: str) -> Path:
+    """A path of the intent file: relative to its folder, links in the way followed, the last one kept.
+
+    Raises:
+        RuleError: It leads to no file.
+    """
+    try:
+        path = folder / text
+        path = path.parent.resolve() / path.name
+        if path.is_file():
+            return path
+        problem = "is no file" if path.exists() else "does not exist"
+    except (OSError, ValueError, RuntimeError) as error:  # odd characters, too long, a loop of links
+        problem = f"cannot be reached ({(error.strerror if isinstance(error, OSError) else None) or 'no path'})"
+        raise RuleError(f"takes a file, but {shown(text)} {problem}") from error
+    raise RuleError(f"takes a file, but {escaped(str(path))} {problem}")
+
+
+def read_meaning(path: Path, file: IntentFile, tree: Node, root: Node, problems: Problems) -> Intent:
+    """The intent that a file means.
+
+    Args:
+        path: Where the file lies.
+        file: Its parts of the right shape.
+        tree: The lines of those parts.
+        root: The lines of all parts, to tell what is missing from what was only wrong.
+        problems: What is wrong so far.
+
+    Raises:
+        IntentError: Anything is wrong.
+    """
+    reader = _Reader(path, file, tree, root, problems)
+    fields = reader.read()
+    problems.raise_if_any()
+    return Intent(path=path, **fields)
+
+
+class _Reader:
+    """Goes through the sections; what it cannot read it adds to the problems and leaves as None."""
+
+    def __init__(self, path: Path, file: IntentFile, tree: Node, root: Node, problems: Problems) -> None:
+        self._folder = path.parent
+        self._file = file
+        self._tree = tree
+        self._root = root
+        self._problems = problems
+
+    def read(self) -> dict[str, Any]:
+        """The fields of the intent but its path; some are None when there are problems."""
+        file = self._file
+        models = self._models()
+        objectives = self._objectives()
+        return {
+            "name": file.name,
+            "task": self._task(),
+            "models": models,
+            "data": self._data(),
+            "targets": self._targets(),
+            "baseline": self._baseline(models),
+            "constraints": self._constraints(),
+            "objectives": objectives,
+            "prefer": self._prefer(objectives),
+            "rate": self._amount(("workload", "rate"), file.workload.rate, "rate"),
+            "battery_wh": self._battery(),
+            "budget": self._budget(),
+            "limits": self._limits(),
+            "search": self._search(),
+            "protocol": self._protocol(),
+            "scores": file.outputs.scores,
+            "lossy": file.lossy == "allow",
+            "trust": file.trust,
+        }
+
+    def _wrong(self, loc: Loc, message: str) -> None:
+        node = self._tree.at(loc)
+        self._problems.add(node.line, node.loc if node is not self._tree else loc, message)
+
+    def _try(self, loc: Loc, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        try:
+            return read(*args, **kwargs)
+        except RuleError as error:
+            self._wrong(loc, str(error))
+            return None
+
+    def _amount(
+        self, loc: Loc, text: str | float | None, dimension: Dimension, unit: str | None = None, *, zero: bool = False
+    ) -> float | None:
+        """A positive quantity (or zero, where allowed)."""
+        if text is None:
+            return None
+        number = self._try(loc, quantity, text, dimension, unit)
+        if number is not None and not (number > 0 or (zero and number == 0)):
+            self._wrong(loc, f"takes {'zero or more' if zero else 'more than zero'}, but got {shown(text)}")
+            return None
+        return number
+
+    def _given(self, *loc: str) -> bool:
+        """Whether the user wrote something there, be it right or wrong."""
+        node: Any = self._root.value
+        for key in loc:
+            if not isinstance(node, dict):
+                break  # a section of the wrong shape was meant to hold it
+            node = node[key].value if key in node else None
+        return node is not None
+
+    def _whole(self, key: str) -> bool:
+        """Whether nothing of a section was left out for its shape."""
+        return self._given(key) and bool(self._tree.at((key,)).plain == self._root.at((key,)).plain)
+
+    def _task(self) -> str:
+        task = self._file.task.type
+        if task in _LATER_TASKS:
+            self._wrong(("task", "type"), f"{task} is not supported yet; this version takes classification")
+        elif task != "classification":
+            self._wrong(("task", "type"), f"takes classification, but got {shown(task)}")
+        return task
+
+    def _models(self) -> tuple[ModelEntry, ...]:
+        if not self._given("models"):
+            return ()
+        seen: set[str] = set()
+        entries: list[ModelEntry] = []
+        for index, item in enumerate(self._file.models):
+            loc: Loc = ("models", index)
+            text = item.path if isinstance(item, ModelItem) else item
+            name = (item.name if isinstance(item, ModelItem) else None) or name_from(Path(text).stem)
+            if name in seen:
+                hint = f"give one a name of its own: {{path: ..., name: {name[:62]}-2}}"
+                self._wrong(loc, f"each model has its own name, but {name} stands here again; {hint}")
+            seen.add(name)
+            path = self._try((*loc, "path"), absolute, self._folder, text)
+            entries.append(ModelEntry(name, path or Path(text)))
+        return tuple(entries)
+
+    def _baseline(self, models: tuple[ModelEntry, ...]) -> str | None:
+        names = [model.name for model in models]
+        name = self._file.baseline or (names[0] if names else None)
+        if name not in names and self._whole("models"):
+            self._wrong(
+                ("baseline",), f"takes the name of a model, but got {shown(name)}{suggestion(str(name), names)}"
+            )
+        return name
+
+    def _data(self) -> DataEntry:
+        data = self._file.data
+        evaluation, calibration = (
+            self._try(("data", key), absolute, self._folder, text) if text else None
+            for key, text in (("evaluation", data.evaluation), ("calibration", data.calibration))
+        )
+        return DataEntry(evaluation, calibration)
+
+    def _targets(self) -> tuple[TargetEntry, ...]:
+        entries: list[TargetEntry] = []
+        for index, item in enumerate(self._file.targets):
+            loc: Loc = ("targets", index)
+            name, idle = (item.name, item.idle_power) if isinstance(item, TargetItem) else (item, None)
+            power = self._amount((*loc, "idle_power"), idle, "power", zero=True)
+            if name != "local":
+                rule = "targets over SSH are not supported yet; this version takes local"
+                self._wrong(loc, f"{rule}, but got {shown(name)}")
+            elif entries:
+                self._wrong(loc, "each target stands once, but local stands here again")
+            else:
+                entries.append(TargetEntry(name, power))
+        return tuple(entries)
+
+    def _constraints(self) -> tuple[Constraint, ...]:
+        constraints: list[Constraint] = []
+        for index, item in enumerate(self._file.constraints):
+            loc: Loc = ("constraints", index)
+            constraint = self._try(loc, _constraint, item)
+            if constraint is None:
+                continue
+            for message in (missing_for(constraint.metric, self._given), clash(constraint, constraints)):
+                if message:
+                    self._wrong(loc, message)
+            constraints.append(constraint)
+        return tuple(constraints)
+
+    def _objectives(self) -> tuple[Metric, ...]:
+        names = self._file.objectives
+        if names is None:
+            names = ["latency_p95", "memory_peak", *(["accuracy"] if self._given("data", "evaluation") else [])]
+        metrics: list[Metric] = []
+        for index, name in enumerate(names):
+            loc: Loc = ("objectives", index)
+            metric = self._try(loc, metric_named, name)
+            if metric is None:
+                continue
+            missing = missing_for(metric, self._given)
+            if missing:
+                self._wrong(loc, missing)
+            if metric in metrics:
+                self._wrong(loc, f"each objective stands once, but {name} stands here again")
+            metrics.append(metric)
+        return tuple(metrics)
+
+    def _prefer(self, objectives: tuple[Metric, ...]) -> Preference | None:
+        prefer = self._file.prefer
+        if isinstance(prefer, str):
+            return Preference("knee")
+        before = len(self._problems)
+        if isinstance(prefer, Lexicographic):
+            places: dict[Loc, str] = {("prefer", "lexicographic", i): n for i, n in enumerate(prefer.lexicographic)}
+        else:
+            places = {("prefer", name): name for name in prefer}
+        seen: set[str] = set()
+        for loc, name in places.items():
+            self._check_preferred(loc, name, objectives)
+            if name in seen:
+                self._wrong(loc, f"each objective stands once, but {name} stands here again")
+            seen.add(name)
+        if len(self._problems) > before:
+            return None
+        if isinstance(prefer, Lexicographic):
+            return Preference("lexicographic", order=tuple(prefer.lexicographic))
+        return Preference("weights", weights=dict(prefer))
+
+    def _check_preferred(self, loc: Loc, name: str, objectives: tuple[Metric, ...]) -> None:
+        metric = self._try(loc, metric_named, name)
+        written = self._file.objectives
+        all_read = len(objectives) == len(written) and self._whole("objectives") if written else True
+        if metric and all_read and metric not in objectives:
+            names = ", ".join(objective.name for objective in objectives)
+            self._wrong(loc, f"a preference names objectives ({names}), but got {name}; add it to objectives")
+
+    def _battery(self) -> float | None:
+        battery = self._file.battery
+        if battery is None:
+            return None
+        usable = self._fraction(("battery", "usable"), battery.usable, "above 0 and at most 1", lambda x: 0 < x <= 1)
+        voltage = self._amount(("battery", "voltage"), battery.voltage, "voltage")
+        loc: Loc = ("battery", "capacity")
+        if isinstance(battery.capacity, float):
+            self._wrong(
+                loc, f"takes a charge or an energy with its unit, but got {shown(battery.capacity)}; write 2600 mAh"
+            )
+            return None
+        if dimension_of(battery.capacity, "energy", "charge") == "energy":
+            energy = self._amount(loc, battery.capacity, "energy", "Wh")
+        else:
+            charge = self._amount(loc, battery.capacity, "charge")
+            if battery.voltage is None and not self._given("battery", "voltage"):
+                self._wrong(
+                    loc,
+                    f"a capacity in mAh needs the voltage, but got {shown(battery.capacity)} alone; add voltage: 3.7 V",
+                )
+            energy = charge * voltage if charge is not None and voltage is not None else None  # Ah x V = Wh
+        return energy * usable if energy is not None and usable is not None else None
+
+    def _fraction(self, loc: Loc, text: str | float, rule: str, holds: Callable[[float], bool]) -> float | None:
+        share = self._try(loc, quantity, text, "fraction")
+        if share is None or holds(share):
+            return share
+        self._wrong(loc, f"takes a fraction {rule}, but got {shown(text)}")
+        return None
+
+    def _budget(self) -> Budget | None:
+        budget = self._file.budget
+        time = self._amount(("budget", "time"), budget.time, "time", "s")
+        reserve = self._fraction(("budget", "reserve"), budget.reserve, "from 0 to below 1", lambda x: 0 <= x < 1)
+        return Budget(budget.measurements, time, reserve) if reserve is not None else None
+
+    def _limits(self) -> Limits:
+        limits = self._file.limits
+        time = self._amount(("limits", "time"), limits.time, "time", "s")
+        return Limits(time, self._amount(("limits", "memory"), limits.memory, "bytes"))
+
+    def _search(self) -> SearchEntry:
+        search = self._file.search
+        knobs: dict[str, tuple[Scalar, ...]] = {}
+        for name, value in (search.knobs or {}).items():
+            values = tuple(value) if isinstance(value, list) else (value,)
+            kinds = [(type(one), one) for one in values]  # 1, 1.0 and True are equal, and yet three values
+            for index, one in enumerate(kinds):
+                if one in kinds[:index]:
+                    self._wrong(
+                        ("search", "knobs", name, index),
+                        f"each value stands once, but {shown(one[1])} stands here again",
+                    )
+            knobs[name] = values
+        return SearchEntry(search.space, search.strategy, search.seed, knobs)
+
+    def _protocol(self) -> ProtocolEntry:
+        protocol = self._file.protocol
+        if isinstance(protocol, str):
+            return ProtocolEntry(protocol)
+        overrides: dict[str, float | int] = {}
+        for name in PROTOCOL_OVERRIDES:
+            value = getattr(protocol, name)
+            number = self._seconds(("protocol", name), value) if isinstance(value, str | float) else value
+            if number is not None:
+                overrides[name] = number
+        return ProtocolEntry(protocol.preset, overrides)
+
+    def _seconds(self, loc: Loc, text: str | float) -> float | None:
+        return self._amount(loc, f"{text} s" if isinstance(text, float) else text, "time", "s")
+
+
+def _constraint(item: str | ConstraintItem) -> Constraint:
+    if isinstance(item, str):
+        return read_constraint(item)
+    if (item.max is None) == (item.min is None):
+        raise RuleError(
+            f"a constraint has either max or min, but {shown(item.metric)} has {'none' if item.max is None else 'both'}"
+        )
+    limit = f"<= {_plain(item.max)}" if item.max is not None else f">= {_plain(item.min)}"
+    return read_constraint(f"{item.metric} {limit}", Source(item.source) if item.source else None, item.decide)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value).removesuffix(".0")

@@ -1,0 +1,216 @@
+"""The intent as everything behind it sees it: every default filled in, every unit canonical, every path absolute."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from autoedge.candidate import Scalar
+    from autoedge.intent.constraint import Constraint
+    from autoedge.metric import Metric
+
+NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+
+
+def name_from(text: str) -> str:
+    """A name made of any text, such as a file's stem."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).lstrip("._-")[:64] or "model"
+
+
+def _check_name(what: str, name: str) -> None:
+    if not re.fullmatch(NAME, name):
+        raise ValueError(f"{what} matches {NAME}, but got {name!r}")
+
+
+def _check_positive(what: str, number: float | None) -> None:
+    if number is not None and not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{what} is a positive number, but got {number}")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model file and the name that stands for it."""
+
+    name: str
+    path: Path
+
+    def __post_init__(self) -> None:
+        _check_name("the name of a model", self.name)
+
+
+@dataclass(frozen=True)
+class DataEntry:
+    """The files with the user's samples, where given."""
+
+    evaluation: Path | None
+    calibration: Path | None
+
+
+@dataclass(frozen=True)
+class TargetEntry:
+    """A device by its name; ``idle_power`` in W when the user knows it."""
+
+    name: str
+    idle_power: float | None
+
+    def __post_init__(self) -> None:
+        _check_name("the name of a target", self.name)
+        if self.idle_power is not None and not (math.isfinite(self.idle_power) and self.idle_power >= 0):
+            raise ValueError(f"idle power is at least 0 W, but got {self.idle_power}")
+
+
+@dataclass(frozen=True)
+class Preference:
+    """How one point of the front is chosen.
+
+    Attributes:
+        kind: The knee, the best weighted sum, or one objective after the other.
+        weights: Positive weight by metric name, for ``weights``.
+        order: Metric names, most important first, for ``lexicographic``.
+    """
+
+    kind: Literal["knee", "weights", "lexicographic"]
+    weights: Mapping[str, float] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.weights) != (self.kind == "weights") or bool(self.order) != (self.kind == "lexicographic"):
+            raise ValueError(f"weights belong to weights and an order to lexicographic, but got {self}")
+        for name, weight in self.weights.items():
+            _check_positive(f"the weight of {name}", weight)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much may be measured.
+
+    Attributes:
+        measurements: Processes in all: baselines, search, failures and confirm rounds.
+        time_s: Wall time in s, or no limit.
+        reserve: Fraction of both that is kept for the confirm rounds.
+    """
+
+    measurements: int
+    time_s: float | None
+    reserve: float = 0.3
+
+    def __post_init__(self) -> None:
+        _check_positive("the number of measurements", self.measurements)
+        _check_positive("the time", self.time_s)
+        if not 0 <= self.reserve < 1:
+            raise ValueError(f"the reserve is at least 0 and below 1, but got {self.reserve}")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one measurement may use before it is stopped: wall time in s, resident memory in MiB."""
+
+    time_s: float | None
+    memory_mib: float | None
+
+    def __post_init__(self) -> None:
+        _check_positive("the time limit", self.time_s)
+        _check_positive("the memory limit", self.memory_mib)
+
+
+@dataclass(frozen=True)
+class SearchEntry:
+    """Where and how to search.
+
+    Attributes:
+        space: ``default``, or the name or path of a search space.
+        strategy: Name of the strategy.
+        seed: Of everything random.
+        knobs: Allowed values by knob; one value fixes it. The space says which knobs there are.
+    """
+
+    space: str
+    strategy: str
+    seed: int
+    knobs: Mapping[str, tuple[Scalar, ...]]
+
+    def __post_init__(self) -> None:
+        empty = [name for name, values in self.knobs.items() if not values]
+        if empty:
+            raise ValueError(f"a knob has at least one value, but {empty[0]} has none")
+
+
+@dataclass(frozen=True)
+class ProtocolEntry:
+    """The preset of the measurement protocol, and what is changed in it (seconds in s, the rest counts)."""
+
+    preset: Literal["quick", "standard", "strict"] = "standard"
+    overrides: Mapping[str, float | int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, number in self.overrides.items():
+            _check_positive(name, number)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a deployment must achieve, and with what.
+
+    Attributes:
+        path: The file it was read from; two intents that differ in nothing else are equal.
+        name: Names the run.
+        task: Kind of task: ``classification``.
+        models: Models to choose from.
+        data: Evaluation and calibration files.
+        targets: Devices to measure on.
+        baseline: Name of the reference model.
+        constraints: What must be kept.
+        objectives: What is made better within the constraints.
+        prefer: How one point of the front is chosen.
+        rate: Items that arrive in 1/s, where given.
+        battery_wh: Usable energy of the battery in Wh, where given.
+        budget: How much may be measured.
+        limits: What one measurement may use.
+        search: Where and how to search.
+        protocol: How to measure.
+        scores: Name of the output with the class scores, where given.
+        lossy: Whether lossy variants are allowed without evaluation data.
+        trust: Whether foreign code may be loaded; the command line must agree.
+    """
+
+    path: Path = field(compare=False)
+    name: str
+    task: str
+    models: tuple[ModelEntry, ...]
+    data: DataEntry
+    targets: tuple[TargetEntry, ...]
+    baseline: str
+    constraints: tuple[Constraint, ...]
+    objectives: tuple[Metric, ...]
+    prefer: Preference
+    rate: float | None
+    battery_wh: float | None
+    budget: Budget
+    limits: Limits
+    search: SearchEntry
+    protocol: ProtocolEntry
+    scores: str | None
+    lossy: bool
+    trust: bool
+
+    def __post_init__(self) -> None:
+        _check_name("the name of an intent", self.name)
+        _check_positive("the rate", self.rate)
+        _check_positive("the battery's energy", self.battery_wh)
+        for what, keys in (
+            ("model", [model.name for model in self.models]),
+            ("target", [target.name for target in self.targets]),
+            ("objective", [metric.name for metric in self.objectives]),
+        ):
+            if not keys or len(set(keys)) < len(keys):
+                raise ValueError(f"an intent has at least one {what}, each once, but got {keys}")
+        if self.baseline not in [model.name for model in self.models]:
+            raise ValueError(f"the baseline is one of the models, but got {self.baseline!r}")
+        if not {*self.prefer.weights, *self.prefer.order} <= {metric.name for metric in self.objectives}:
+            raise ValueError(f"a preference names objectives, but got {self.prefer}")

@@ -1,0 +1,80 @@
+"""Load and run a variant once before it is handed out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autoedge.errors import ModelError
+from autoedge.runtimes.onnxruntime import OnnxRuntime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from autoedge.models.info import Tensor
+
+    Feed = Mapping[str, np.ndarray]
+
+_CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
+
+
+def probe(inputs: Sequence[Tensor]) -> dict[str, np.ndarray]:
+    """One item to try a model with: uniform in [0, 1) where it takes floats, else zeros; free dimensions are 1."""
+    random = np.random.default_rng(0)
+    feed: dict[str, np.ndarray] = {}
+    for tensor in inputs:
+        shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
+        if np.dtype(tensor.dtype).kind == "f":
+            feed[tensor.name] = random.random(shape, np.float32).astype(tensor.dtype)
+        else:
+            feed[tensor.name] = np.zeros(shape, tensor.dtype)
+    return feed
+
+
+def check(variant: Path, given: Path, feed: Feed, *, guessed: bool) -> None:
+    """The variant loads and runs, and is finite where the model as given is.
+
+    Args:
+        variant: The file to try.
+        given: The model that it is made of; may be the same file.
+        feed: Its input.
+        guessed: Free dimensions of the input were filled in blindly, so that the model as given may refuse it; then
+            loading has to do.
+
+    Raises:
+        ModelError: It does not.
+    """
+    session = _load(variant)
+    try:
+        expected = _run(session if variant == given else _load(given), feed)
+    except ModelError:
+        if guessed:
+            return
+        raise
+    got = expected if variant == given else _run(session, feed)
+    for name, values in got.items():
+        if np.isfinite(expected[name]).all() and not np.isfinite(values).all():
+            raise ModelError(
+                f"output '{name}' is not finite where that of the model as given is: its values leave the range "
+                "that the precision can hold"
+            )
+
+
+def _load(path: Path) -> Any:
+    try:
+        return OnnxRuntime().load(path, {})
+    except ModelError as error:
+        raise ModelError(_CODE.sub("", str(error))) from error
+
+
+def _run(session: Any, feed: Feed) -> dict[str, np.ndarray]:
+    """The numeric outputs by name."""
+    names = [port.name for port in session.outputs]
+    try:
+        values = session.bind(names)(feed)
+    except Exception as error:  # the engine's errors share no base class below Exception
+        raise ModelError(f"ONNX Runtime cannot run it: {_CODE.sub('', str(error))}") from error
+    return {name: value for name, value in zip(names, values, strict=True) if np.asarray(value).dtype.kind in "fiub"}

@@ -1,0 +1,163 @@
+"""Make variants of a model, once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache as once
+from typing import TYPE_CHECKING, Any
+
+from autoedge.errors import ModelError
+from autoedge.models import child
+from autoedge.models.child import CONVERSION, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from autoedge.candidate import Scalar
+    from autoedge.models.cache import VariantCache
+    from autoedge.models.info import ModelInfo
+
+# Raised whenever the same recipe would give other bytes, so that no cache hands out yesterday's.
+RECIPE_VERSION = 1
+_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "fp16": {},
+    "int8-dynamic": {},
+    "int8-static": {"calibration": ("minmax", "entropy", "percentile"), "granularity": ("tensor", "channel")},
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model file made from the user's model.
+
+    Attributes:
+        recipe: What it was made by.
+        path: The file, in the cache; not to be changed.
+        sha256: Of its bytes.
+        size_bytes: Of the file.
+    """
+
+    recipe: Mapping[str, Scalar]
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+def make_variant(
+    model: Path,
+    info: ModelInfo,
+    recipe: Mapping[str, Scalar],
+    *,
+    cache: VariantCache,
+    calibration: Path | None = None,
+    limits: Limits = CONVERSION,
+) -> Variant:
+    """The variant of a model by a recipe, from the cache or made now; equal inputs give equal bytes.
+
+    ``{"precision": info.precision}`` is the model as given, in one file. ``fp16``, ``int8-dynamic`` and ``int8-static``
+    (with ``calibration`` minmax, entropy or percentile, and ``granularity`` tensor or channel) are made of float32
+    models. Each variant was loaded and run once before it is handed out.
+
+    Args:
+        model: The user's file.
+        info: What ``inspect_model`` said of it.
+        recipe: What to make.
+        cache: Where it is kept.
+        calibration: npz with samples for ``int8-static``.
+        limits: For the child process that makes it.
+
+    Raises:
+        ModelError: It cannot be made, and why.
+        StoreError: The cache cannot be written.
+    """
+    recipe = dict(sorted(recipe.items()))
+    _check(model, info, recipe, calibration)
+    calibration = calibration if recipe["precision"] == "int8-static" else None
+    job = _Job(model, info, recipe, calibration, limits)
+    made_of = job.made_of()
+    key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+    path = cache.get(key)
+    if path is None:
+        with cache.making(key) as work:
+            path = cache.get(key)  # another process may have made it while this one waited
+            if path is None:
+                sha256 = cache.add_file(job.make(work))
+                if job.made_of() != made_of:
+                    raise ModelError(f"{calibration}: the calibration data changed while they were used; start again")
+                cache.put(key, sha256, made_of)
+                path = cache.blob(sha256)
+    return Variant(recipe, path, path.name, path.stat().st_size)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One variant to make."""
+
+    model: Path
+    info: ModelInfo
+    recipe: dict[str, Scalar]
+    calibration: Path | None
+    limits: Limits
+
+    def made_of(self) -> dict[str, Any]:
+        """Everything that the variant's bytes depend on."""
+        return {
+            "model": self.info.sha256,
+            "recipe": self.recipe,
+            "calibration": _sha256(self.calibration) if self.calibration else None,
+            "tools": {**_tools(), "recipe": RECIPE_VERSION},
+        }
+
+    def make(self, work: Path) -> Path:
+        """Make it in a child process."""
+        output = work.absolute() / "variant.onnx"
+        job = {
+            "model": str(self.model.absolute()),
+            "info": self.info.to_dict(),
+            "recipe": self.recipe,
+            "calibration": str(self.calibration.absolute()) if self.calibration else None,
+            "work": str(work.absolute()),
+            "output": str(output),
+        }
+        child.run("autoedge.models.converter", job, subject=self.model, role="converter", limits=self.limits)
+        return output
+
+
+def _check(model: Path, info: ModelInfo, recipe: Mapping[str, Scalar], calibration: Path | None) -> None:
+    precision = recipe.get("precision")
+    as_given = precision == info.precision
+    if not as_given and precision not in _OPTIONS:
+        known = ", ".join(sorted({info.precision, *_OPTIONS}))
+        raise ModelError(f"{model}: this {info.precision} model can become one of {known}, but not {precision!r}")
+    if not as_given and info.precision != "fp32":
+        raise ModelError(f"{model}: {precision} is made of an fp32 model, but this one is {info.precision} already")
+    options = {} if as_given else _OPTIONS[str(precision)]
+    given = {name: value for name, value in recipe.items() if name != "precision"}
+    if given.keys() != options.keys() or any(value not in options[name] for name, value in given.items()):
+        wanted = "; ".join(f"{name}: {' or '.join(levels)}" for name, levels in options.items()) or "nothing else"
+        raise ModelError(f"{model}: a recipe for {precision} takes {wanted}, but got {given}")
+    if precision == "int8-static" and not as_given:
+        if calibration is None:
+            raise ModelError(f"{model}: static int8 needs calibration data; add data: {{calibration: FILE.npz}}")
+        if not calibration.is_file():
+            raise ModelError(f"{model}: its calibration data {calibration} do not exist")
+
+
+@once
+def _tools() -> dict[str, str | None]:
+    from importlib.metadata import version
+
+    from autoedge.runtimes.onnxruntime import OnnxRuntime
+
+    return {"onnx": version("onnx"), "onnxruntime": OnnxRuntime().version()}
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: the calibration data cannot be read: {error.strerror}") from error

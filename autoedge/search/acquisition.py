@@ -1,0 +1,184 @@
+"""Choosing the candidate from which the most is expected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autoedge.pareto import nondominated
+from autoedge.search.improvement import Improvement
+from autoedge.surrogate.encoding import is_logarithmic
+from autoedge.surrogate.ensemble import Ensemble
+from autoedge.surrogate.trees import Forest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from autoedge.surrogate.encoding import Encoded
+
+    Array = NDArray[np.float64]
+
+SCREENED = 256  # candidates that get the full treatment
+QUICK_DRAWS = 8
+DRAWS = 48
+MARGIN = 0.1  # the reference lies this share of the range beyond the worst value
+HOPELESS = 0.01  # below this chance of feasibility, less violation counts instead
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured.
+
+    Attributes:
+        rows: The measured candidates.
+        values: Shape (n, objectives).
+        signs: Shape (objectives,): 1 to minimise, -1 to maximise.
+        constraints: Shape (n, constraints), satisfied up to 0, NaN where unknown.
+        failed: The candidates that failed.
+        pending: The candidates being measured.
+    """
+
+    rows: Encoded
+    values: Array
+    signs: Array
+    constraints: Array
+    failed: Encoded
+    pending: Encoded
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """Which rows violate nothing that is known of them."""
+        return ~(self.constraints > 0).any(axis=1)
+
+    @property
+    def best(self) -> NDArray[np.intp]:
+        """The non-dominated feasible rows; where nothing is feasible, those of least violation."""
+        feasible = np.flatnonzero(self.feasible)
+        if len(feasible):
+            return feasible[nondominated(self.values[feasible] * self.signs)]
+        return np.argsort(np.nan_to_num(np.maximum(self.constraints, 0.0)).sum(axis=1))[:3]
+
+
+def choose(evidence: Evidence, candidates: Encoded, *, seed: int) -> int | None:
+    """The row of the candidate with the largest expected feasible hypervolume improvement.
+
+    All candidates are screened with the cheaper models and few draws; the most promising are judged by all models
+    and many. While nothing feasible is known, the chance of feasibility counts alone.
+
+    Returns:
+        The row; None when no candidate promises anything.
+    """
+    judge = _Judge(evidence, seed)
+    rows = np.arange(len(candidates.matrix))
+    if len(rows) > SCREENED:
+        rough = judge.scores(candidates.matrix, QUICK_DRAWS, quick=True)
+        rows = np.sort(np.argsort(-rough, kind="stable")[:SCREENED])
+    scores = judge.scores(candidates.matrix[rows], DRAWS)
+    return int(rows[np.argmax(scores)]) if np.ptp(scores) > 0 else None
+
+
+class _Judge:
+    """Scores candidates by what the surrogate expects of them."""
+
+    def __init__(self, evidence: Evidence, seed: int) -> None:
+        self._seed = seed
+        self._objectives = _Objectives(evidence)
+        self._limits = _Limits(evidence)
+        self._ensemble = Ensemble(evidence.rows, np.hstack([self._objectives.targets, self._limits.targets]), seed=seed)
+        self._any_feasible = bool(evidence.feasible.any())
+        self._mishap = _mishap(evidence, seed)
+        front = self._objectives.targets[evidence.feasible]
+        if len(evidence.pending.matrix):
+            # Kriging believer (Ginsbourger, Le Riche and Carraro 2010): what is being measured comes out as expected.
+            believed = self._ensemble.predict(evidence.pending.matrix).mean[:, : front.shape[1]]
+            front = np.vstack([front, believed])
+        rng = np.random.default_rng(seed)
+        self._improvement = Improvement(
+            front, np.full(front.shape[1], 1 + MARGIN), floor=np.full(front.shape[1], -0.25), rng=rng
+        )
+
+    def scores(self, matrix: Array, draws: int, *, quick: bool = False) -> Array:
+        """Shape (n,), larger is better."""
+        rng = np.random.default_rng(self._seed)
+        drawn = self._ensemble.predict(matrix, quick=quick).sample(draws, rng)
+        count = self._objectives.targets.shape[1]
+        violation = self._limits.violation(drawn[:, :, count:], self._objectives.raw(drawn[:, :, :count]))
+        feasible = violation <= 0
+        survives = 1.0 - self._mishap.predict(matrix)[0][:, 0] if self._mishap else 1.0
+        if self._any_feasible:
+            return np.asarray((self._improvement(drawn[:, :, :count]) * feasible).mean(axis=0) * survives)
+        chance = feasible.mean(axis=0) * survives
+        return np.asarray(chance if chance.max() > HOPELESS else -violation.mean(axis=0))
+
+
+class _Objectives:
+    """Objectives as targets: minimised, logarithmic where that suits them, and 0 .. 1 over the feasible rows."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._signs = evidence.signs
+        self._log = np.array([is_logarithmic(column) for column in evidence.values.T])
+        numbers = self._numbers(evidence.values)
+        known = numbers[evidence.feasible]
+        if len(known) < 2 or (np.ptp(known, axis=0) <= 0).any():  # noqa: PLR2004 - one row has no range
+            known = numbers
+        self._low = known.min(axis=0)
+        self._span = np.where(np.ptp(known, axis=0) > 0, np.ptp(known, axis=0), 1.0)
+        self.targets = (numbers - self._low) / self._span
+
+    def raw(self, targets: Array) -> Array:
+        """Back to the units of the objectives."""
+        numbers = (targets * self._span + self._low) * self._signs
+        return np.where(self._log, np.exp(np.minimum(numbers * self._log, 700.0)), numbers)
+
+    def _numbers(self, values: Array) -> Array:
+        return np.where(self._log, np.log(np.where(self._log, values, 1.0)), values) * self._signs
+
+
+class _Limits:
+    """Constraints as targets; one that is a straight line of an objective is computed from it and not learned."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._lines: list[tuple[int, float, float]] = []
+        columns = []
+        for column in evidence.constraints.T:
+            known = np.isfinite(column)
+            filled = np.where(known, column, np.median(column[known]))
+            if np.ptp(filled) <= 0:
+                continue
+            line = _line(evidence.values, filled)
+            if line is None:
+                columns.append(np.arcsinh(filled / np.median(np.abs(filled)).clip(1e-12)))
+            else:
+                self._lines.append(line)
+        self.targets = np.column_stack(columns) if columns else np.zeros((len(evidence.values), 0))
+
+    def violation(self, drawn: Array, raw: Array) -> Array:
+        """Sum over the constraints of what exceeds 0, shape (draws, n)."""
+        total = np.maximum(drawn, 0.0).sum(axis=2)
+        for objective, slope, offset in self._lines:
+            total += np.maximum(raw[:, :, objective] * slope + offset, 0.0)
+        return np.asarray(total)
+
+
+def _line(values: Array, limit: Array) -> tuple[int, float, float] | None:
+    """The objective of which ``limit`` is a straight line, with slope and offset; None when there is none."""
+    if len(values) < 3:  # noqa: PLR2004 - any two points lie on a line
+        return None
+    for objective, column in enumerate(values.T):
+        if np.ptp(column) <= 0:
+            continue
+        slope, offset = np.polyfit(column, limit, 1)
+        if np.abs(column * slope + offset - limit).max() <= 1e-6 * np.ptp(limit):
+            return objective, float(slope), float(offset)
+    return None
+
+
+def _mishap(evidence: Evidence, seed: int) -> Forest | None:
+    """A model of the chance that a measurement fails; None while none has."""
+    if not len(evidence.failed.matrix):
+        return None
+    matrix = np.vstack([evidence.rows.matrix, evidence.failed.matrix])
+    target = np.repeat([0.0, 1.0], [len(evidence.rows.matrix), len(evidence.failed.matrix)])
+    return Forest(matrix, target[:, None], seed=seed % 2**31)

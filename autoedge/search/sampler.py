@@ -1,0 +1,117 @@
+"""The surrogate as an ordinary Optuna sampler."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import BaseSampler
+from optuna.samplers._base import _process_constraints_after_trial
+from optuna.search_space import IntersectionSearchSpace
+
+from autoedge.search.acquisition import Evidence, choose
+from autoedge.search.domain import BoxDomain, PoolDomain, value
+from autoedge.search.filling import farthest
+from autoedge.search.history import read
+from autoedge.search.pool import Grid
+from autoedge.surrogate.ensemble import FEWEST_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, TrialState
+
+    from autoedge.search.domain import Domain
+    from autoedge.search.pool import Pool
+
+
+class SurrogateSampler(BaseSampler):
+    """Proposes what a learned surrogate expects to improve the front most.
+
+    After an even start it fits an ensemble (Gaussian process, randomised trees, LightGBM) to all finished trials and
+    takes the largest expected hypervolume improvement, for one objective the expected improvement. Constraints set
+    through ``Trial.set_constraint`` and failed trials are learned too. Any distributions, directions and
+    define-by-run spaces are supported; what not all trials share is drawn at random. A proposal depends on the seed,
+    the trial's number and the trials before it, and on nothing else, so a study that is resumed goes on as if it
+    had not been interrupted.
+
+    Args:
+        seed: Of everything random; None for another one each time.
+        pool: The candidates there are, with what is known of them; None for the study's own search space.
+        n_startup_trials: How many trials fill the space before the surrogate is asked.
+        constraints_func: Computes constraints of a finished trial, each satisfied up to 0, for those who do not use
+            ``Trial.set_constraint``.
+    """
+
+    def __init__(
+        self,
+        seed: int | None = None,
+        *,
+        pool: Pool | Grid | None = None,
+        n_startup_trials: int = 10,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
+    ) -> None:
+        if n_startup_trials < 0:
+            raise ValueError(f"n_startup_trials is not negative, but got {n_startup_trials}")
+        self._seed = int(np.random.SeedSequence(seed).generate_state(1)[0])
+        self._grid = pool if isinstance(pool, Grid) or pool is None else Grid(pool)
+        self._pool = PoolDomain(self._grid) if self._grid else None
+        self._startup = max(n_startup_trials, FEWEST_ROWS)
+        self._constraints_func = constraints_func
+        self._intersection = IntersectionSearchSpace()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
+        """The pool's knobs, else what all finished trials share."""
+        if self._grid:
+            return self._grid.distributions
+        space = self._intersection.calculate(study)
+        return {name: distribution for name, distribution in space.items() if not distribution.single()}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Propose all parameters of the search space together."""
+        if not search_space:
+            return {}
+        domain: Domain = self._pool or BoxDomain(search_space)
+        rng = np.random.default_rng([self._seed, trial.number])
+        history = read(study, trial, domain.locate)
+        evidence = Evidence(
+            rows=domain.encoded(history.points),
+            values=history.values,
+            signs=history.signs,
+            constraints=history.constraints,
+            failed=domain.encoded(history.failed),
+            pending=domain.encoded(history.pending),
+        )
+        best = [history.points[row] for row in evidence.best]
+        points = domain.candidates(history.known, best, rng)
+        candidates = domain.encoded(points)
+        chosen = None
+        if len(history.points) >= FEWEST_ROWS and len(history.known) >= self._startup:
+            chosen = choose(evidence, candidates, seed=int(rng.integers(2**31)))
+        if chosen is None:
+            chosen = farthest(candidates.matrix, domain.encoded(history.known).matrix, rng)
+        return domain.params(points[chosen])
+
+    def sample_independent(
+        self,
+        study: Study,  # noqa: ARG002
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Draw at random."""
+        rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
+        if isinstance(param_distribution, CategoricalDistribution):
+            return param_distribution.choices[rng.integers(len(param_distribution.choices))]
+        return value(param_distribution, rng.random())
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Store what ``constraints_func`` says."""
+        if self._constraints_func is not None:
+            _process_constraints_after_trial(self._constraints_func, study, trial, state)

@@ -1,0 +1,70 @@
+"""What may still be measured: processes and wall time, with a share kept for the confirm rounds."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from autoedge.errors import IntentError
+
+if TYPE_CHECKING:
+    from autoedge.intent.resolved import Budget
+    from autoedge.store.store import Store
+
+FIRST_LOOK = 6
+
+
+class Ledger:
+    """Counts what a run uses, over all its starts.
+
+    Args:
+        budget: The intent's.
+        used: Processes that earlier starts used.
+        store: Keeps the wall time.
+    """
+
+    def __init__(self, budget: Budget, used: int, store: Store) -> None:
+        self.budget = budget
+        self.used = used
+        self._store = store
+        self._before_s = float(store.fact("elapsed_s") or 0.0)
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time used, over all starts."""
+        return self._before_s + time.monotonic() - self._began
+
+    @property
+    def reserve(self) -> int:
+        """Processes kept for the confirm rounds: the share set, but enough for one finalist and the reference."""
+        return max(math.ceil(self.budget.measurements * self.budget.reserve), 2 * FIRST_LOOK)
+
+    def book(self, processes: int) -> None:
+        """Note processes as used, and the time."""
+        self.used += processes
+        self._store.set_fact("elapsed_s", self.seconds)
+
+    def may_search(self, processes: int) -> bool:
+        """Whether that many more processes leave the reserve untouched."""
+        within = self.used + processes <= self.budget.measurements - self.reserve
+        limit = self.budget.time_s
+        return within and (limit is None or self.seconds < limit * (1 - self.budget.reserve))
+
+    def may_confirm(self, processes: int) -> bool:
+        """Whether that many more processes fit in all."""
+        limit = self.budget.time_s
+        return self.used + processes <= self.budget.measurements and (limit is None or self.seconds < limit)
+
+    def require(self, baselines: int) -> None:
+        """Refuse a budget that the baselines alone exceed.
+
+        Raises:
+            IntentError: Says how much is needed.
+        """
+        if self.budget.measurements < baselines:
+            raise IntentError(
+                f"budget.measurements: the baselines alone take {baselines} measurements, but the budget is "
+                f"{self.budget.measurements}; give at least {baselines + 2 * FIRST_LOOK}, which leaves room to confirm"
+            )

@@ -1,0 +1,248 @@
+"""One run: everything that its stages share, and what is known so far."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from autoedge.bench.evidence import Evidence, Spread
+from autoedge.decide.choice import objective_matrix, ranked
+from autoedge.decide.verdict import Verdict, decide
+from autoedge.measurement import Phase
+from autoedge.workflows.budget import Ledger
+from autoedge.workflows.events import Measured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from autoedge.bench.bench import Bench
+    from autoedge.candidate import Candidate
+    from autoedge.intent.constraint import Constraint
+    from autoedge.measurement import Measurement, Protocol
+    from autoedge.space.space import Space
+    from autoedge.store.store import Store
+    from autoedge.workflows.crew import Crew
+    from autoedge.workflows.events import Listener
+    from autoedge.workflows.folder import RunFolder
+    from autoedge.workflows.prepare import Prepared
+    from autoedge.workflows.variants import VariantShelf
+
+
+class Run:
+    """A run on one target: its parts, its measurements, and what they come to.
+
+    Only measurements that agree with the present device, runtime, model files, data and protocol count; others stay
+    in the store untouched.
+    """
+
+    def __init__(
+        self,
+        *,
+        prepared: Prepared,
+        folder: RunFolder,
+        store: Store,
+        space: Space,
+        protocol: Protocol,
+        shelf: VariantShelf,
+        bench: Bench,
+        fingerprint: str,
+        runtime_version: str,
+        listener: Listener,
+    ) -> None:
+        self.prepared = prepared
+        self.intent = prepared.intent
+        self.folder = folder
+        self.store = store
+        self.space = space
+        self.protocol = protocol
+        self.shelf = shelf
+        self.bench = bench
+        self.tell = listener
+        self._fingerprint = fingerprint
+        self._runtime_version = runtime_version
+        self.candidates = store.candidates()
+        self.measurements = [row for row in store.measurements() if self._counts(row)]
+        used = sum(row.details.get("processes", 1) for row in self.measurements)
+        self.ledger = Ledger(self.intent.budget, used, store)
+        self.reference = space.default(self.intent.baseline)
+        self._judged: dict[str, tuple[tuple[int, int], Verdict]] = {}
+        self.search_cost = int(protocol.parameters["processes"])
+
+    def _counts(self, row: Measurement) -> bool:
+        candidate = self.candidates.get(row.candidate_id)
+        if candidate is None or candidate.configuration.model not in self.prepared.infos:
+            return False
+        return (
+            row.fingerprint == self._fingerprint
+            and row.runtime_version == self._runtime_version
+            and row.data_hash == self.prepared.task.data_hash
+            and row.protocol_id == self.protocol.protocol_id
+            and row.details.get("variant_key") == self.shelf.key(candidate.configuration)
+        )
+
+    # -- measuring ----------------------------------------------------------------------------------------------
+
+    def measure(self, crew: Crew, candidate: Candidate, phase: Phase, replicate: int, session: str = "") -> Measurement:
+        """Measure a candidate now and take it in."""
+        measurement = crew.measure(candidate, phase, replicate, session)
+        self.take(candidate, measurement)
+        return measurement
+
+    def take(self, candidate: Candidate, measurement: Measurement) -> None:
+        """Count a stored measurement, log it and tell of it."""
+        self.candidates[candidate.candidate_id] = candidate
+        self.measurements.append(measurement)
+        self.__dict__.pop("spread", None)
+        self.ledger.book(measurement.details.get("processes", 1))
+        self._log(candidate, measurement)
+        budget = self.intent.budget
+        best = self.best_so_far()
+        told = Measured(
+            candidate, measurement, self.ledger.used, budget.measurements, self.ledger.seconds, budget.time_s, best
+        )
+        self.tell(told)
+
+    def _log(self, candidate: Candidate, measurement: Measurement) -> None:
+        line = {
+            "time": time.time(),
+            "candidate": candidate.candidate_id,
+            "configuration": candidate.configuration.canonical,
+            "phase": measurement.phase,
+            "replicate": measurement.replicate,
+            "status": measurement.status,
+            "reason": measurement.reason,
+            "flags": measurement.flags,
+            "metrics": {key: asdict(value) for key, value in measurement.metrics.items()},
+        }
+        with self.folder.history.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    # -- what is known ------------------------------------------------------------------------------------------
+
+    def rows(self, candidate_id: str, phases: Iterable[Phase], session: str | None = None) -> list[Measurement]:
+        """A candidate's measurements of some phases (and one session), by replicate."""
+        wanted = tuple(phases)
+        found = [
+            row
+            for row in self.measurements
+            if row.candidate_id == candidate_id and row.phase in wanted and session in (None, row.session)
+        ]
+        return sorted(found, key=lambda row: row.replicate)
+
+    @cached_property
+    def spread(self) -> Spread:
+        """Between processes, from every candidate that ran in several of one phase."""
+        groups: dict[tuple[str, str, str], list[Measurement]] = {}
+        for row in self.measurements:
+            if row.ok:
+                groups.setdefault((row.candidate_id, row.phase, row.session), []).append(row)
+        return Spread.of(groups.values())
+
+    def explored(self, candidate_id: str) -> Evidence | None:
+        """What baselines and search say of a candidate; None without a valid measurement."""
+        valid = [row for row in self.rows(candidate_id, (Phase.BASELINE, Phase.SEARCH)) if row.ok]
+        return Evidence(candidate_id, valid, self.spread) if valid else None
+
+    def confirmed(self, candidate_id: str, session: str, most: int | None = None) -> Evidence | None:
+        """What the confirm rounds of a session say (of the first ``most`` replicates)."""
+        rows = self.rows(candidate_id, (Phase.CONFIRM,), session)
+        valid = [row for row in rows if row.ok and (most is None or row.replicate < most)]
+        return Evidence(candidate_id, valid, self.spread) if valid else None
+
+    def explored_ids(self) -> list[str]:
+        """Candidates that baselines or search measured, in order."""
+        phases = (Phase.BASELINE, Phase.SEARCH)
+        return list(dict.fromkeys(row.candidate_id for row in self.measurements if row.phase in phases))
+
+    # -- decisions ----------------------------------------------------------------------------------------------
+
+    def verdict(self, evidence: Evidence, reference: Evidence | None, level: float = 0.95) -> Verdict:
+        """All constraints held against a candidate's evidence at one confidence level."""
+        decisions = []
+        for constraint in self.prepared.constraints:
+            figure = None
+            if constraint.relative == "absolute":
+                figure = evidence.value(constraint.metric.key, level)
+            elif reference is not None:
+                figure = evidence.against(reference, constraint, self.bench.quality, level)
+            decisions.append(decide(constraint, figure, self._why_missing(constraint, evidence)))
+        return Verdict(evidence.candidate_id, tuple(decisions))
+
+    def _why_missing(self, constraint: Constraint, evidence: Evidence) -> str:
+        if constraint.metric.name.startswith("latency"):
+            calls = min(row.details.get("calls", 0) for row in evidence.measurements)
+            need = int(self.protocol.parameters["latency_calls"])
+            if calls < need:
+                return f"only {calls} of {need} calls fitted into the time cap"
+        return f"{constraint.metric.name} was not measured"
+
+    def feasible(self, verdict: Verdict) -> bool:
+        """Whether the values alone keep every limit."""
+        return all(decision.slack is not None and decision.slack >= 0 for decision in verdict.decisions)
+
+    def preferred(self, evidence: Sequence[Evidence]) -> list[int]:
+        """Positions of candidates, best first by the preference."""
+        rows = [{key: value.value for key, value in item.result().metrics.items()} for item in evidence]
+        points = objective_matrix(rows, self.intent.objectives)
+        return ranked(points, self.intent.objectives, self.intent.prefer)
+
+    def best_so_far(self) -> tuple[Candidate, Mapping[str, float]] | None:
+        """The best candidate by values alone, for people who watch."""
+        good = [evidence for evidence, verdict in self.judged() if self.feasible(verdict)]
+        if not good:
+            return None
+        best = good[self.preferred(good)[0]]
+        return self.candidates[best.candidate_id], {k: v.value for k, v in best.result().metrics.items()}
+
+    def judged(self) -> list[tuple[Evidence, Verdict]]:
+        """Every explored candidate with its verdict; worked out anew only for what was measured since."""
+        reference = self.explored(self.reference.candidate_id)
+        found = []
+        for candidate_id in self.explored_ids():
+            evidence = self.explored(candidate_id)
+            if evidence is None:
+                continue
+            state = (evidence.processes, reference.processes if reference else 0)
+            if self._judged.get(candidate_id, ((0, 0), None))[0] != state:
+                self._judged[candidate_id] = (state, self.verdict(evidence, reference))
+            found.append((evidence, self._judged[candidate_id][1]))
+        return found
+
+    def finalists(self, most: int) -> list[Candidate]:
+        """Up to ``most`` candidates worth confirming: what keeps the limits, best first; else the nearest.
+
+        Once something is good, only what is good is worth the reserve.
+        """
+        known = self.judged()
+        good = [evidence for evidence, verdict in known if self.feasible(verdict)]
+        order = [good[i].candidate_id for i in self.preferred(good)] if good else []
+        bad = [(v.violation, e.candidate_id) for e, v in known if not self.feasible(v)]
+        nearest = [candidate_id for _, candidate_id in sorted(bad)]
+        chosen = (order or nearest)[:most]
+        return [self.candidates[candidate_id] for candidate_id in chosen]
+
+    @cached_property
+    def wish(self) -> str:
+        """A hash of what decides among measured candidates: constraints, objectives, preference."""
+        intent = self.intent
+        parts = [
+            [c.text for c in self.prepared.constraints],
+            [m.name for m in intent.objectives],
+            asdict(intent.prefer),
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    def facts(self) -> dict[str, Any]:
+        """What was used, for reports."""
+        return {
+            "measurements": self.ledger.used,
+            "budget": self.intent.budget.measurements,
+            "seconds": round(self.ledger.seconds, 1),
+            "variant_seconds": round(self.shelf.seconds, 1),
+            "candidates_in_space": len(self.space),
+            "explored": len(self.explored_ids()),
+        }

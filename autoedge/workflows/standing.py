@@ -1,0 +1,206 @@
+"""Where every measured candidate stands at the end: on the front, within the limits, chosen, or why not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from autoedge.decide.choice import front_of, objective_matrix, rule_text
+from autoedge.decide.relaxation import relaxations
+from autoedge.decide.verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autoedge.bench.evidence import Evidence
+    from autoedge.candidate import Candidate
+    from autoedge.decide.verdict import Decision
+    from autoedge.measurement import Result
+    from autoedge.workflows.confirm import Confirmed
+    from autoedge.workflows.run import Run
+
+_RUNNERS_UP = 2
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One measured candidate.
+
+    Attributes:
+        candidate: Which.
+        evidence: From the confirm rounds where it was a finalist, else from the search.
+        result: The evidence's figures with 95 % intervals.
+        verdict: From the confirm rounds for finalists, else by the search's values.
+        feasible: Whether it may stand on the front: values keep every limit and no limit is surely broken.
+        front: Whether it is feasible and no feasible candidate dominates it.
+    """
+
+    candidate: Candidate
+    evidence: Evidence
+    result: Result
+    verdict: Verdict
+    feasible: bool
+    front: bool
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All candidates, and the choice among the confirmed ones.
+
+    Attributes:
+        standings: Every explored candidate by id.
+        chosen: The one to deploy, or the nearest where nothing keeps the limits.
+        outcome: Of the run.
+        reference: The reference's standing (from the confirm rounds).
+        order: Ids of the finalists, best first.
+    """
+
+    standings: dict[str, Standing]
+    chosen: Standing
+    outcome: Outcome
+    reference: Standing
+    order: tuple[str, ...]
+
+
+def rank(run: Run, confirmed: Confirmed) -> Ranking:
+    """Hold everything measured against the intent, and choose."""
+    reference_evidence = run.confirmed(run.reference.candidate_id, confirmed.session)
+    known: list[tuple[Candidate, Evidence, Verdict]] = []
+    for evidence, verdict in run.judged():
+        candidate = run.candidates[evidence.candidate_id]
+        final = run.confirmed(evidence.candidate_id, confirmed.session)
+        if final is None:
+            known.append((candidate, evidence, verdict))
+        else:
+            decided = confirmed.verdicts.get(evidence.candidate_id) or run.verdict(final, reference_evidence)
+            known.append((candidate, final, decided))
+    allowed = [verdict.outcome is not Outcome.NOT_MET and run.feasible(verdict) for _, _, verdict in known]
+    front = _front(run, [evidence for _, evidence, _ in known], allowed)
+    standings = {
+        candidate.candidate_id: Standing(candidate, evidence, evidence.result(), verdict, allowed[i], front[i])
+        for i, (candidate, evidence, verdict) in enumerate(known)
+    }
+    order = _order(run, confirmed, standings)
+    chosen = standings[order[0]]
+    outcome = confirmed.verdicts[order[0]].outcome
+    return Ranking(standings, chosen, outcome, standings[run.reference.candidate_id], tuple(order))
+
+
+def _front(run: Run, evidence: Sequence[Evidence], allowed: Sequence[bool]) -> list[bool]:
+    rows = [i for i, ok in enumerate(allowed) if ok]
+    figures = [{key: value.value for key, value in evidence[i].result().metrics.items()} for i in rows]
+    mask = front_of(objective_matrix(figures, run.intent.objectives))
+    on_front = {i for i, member in zip(rows, mask, strict=True) if member}
+    return [i in on_front for i in range(len(evidence))]
+
+
+def _order(run: Run, confirmed: Confirmed, standings: dict[str, Standing]) -> list[str]:
+    """Finalists best first: those that meet everything, then the undecided, then the rest by nearness."""
+    finalists = [standings[c.candidate_id] for c in confirmed.finalists if c.candidate_id in standings]
+    order: list[str] = []
+    for outcome in (Outcome.MET, Outcome.UNDECIDED):
+        group = [s for s in finalists if confirmed.verdicts[s.candidate.candidate_id].outcome is outcome]
+        order += [group[i].candidate.candidate_id for i in run.preferred([s.evidence for s in group])] if group else []
+    rest = [s for s in finalists if s.candidate.candidate_id not in order]
+    return order + [s.candidate.candidate_id for s in sorted(rest, key=lambda s: s.verdict.violation)]
+
+
+def figures(standing: Standing) -> dict[str, Any]:
+    """A standing as plain data."""
+    configuration = standing.candidate.configuration
+    return {
+        "candidate_id": standing.candidate.candidate_id,
+        "target": standing.candidate.target,
+        "configuration": configuration.canonical,
+        "phase": standing.result.phase,
+        "n_processes": standing.result.n_processes,
+        "feasible": standing.feasible,
+        "front": standing.front,
+        "outcome": standing.verdict.outcome,
+        "flags": list(standing.result.flags),
+        "metrics": {key: asdict(value) for key, value in standing.result.metrics.items()},
+        "decisions": [_decision(decision) for decision in standing.verdict.decisions],
+    }
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "constraint": decision.constraint.text,
+        "metric": decision.constraint.metric.key,
+        "relative": decision.constraint.relative,
+        "limit": decision.constraint.limit,
+        "outcome": decision.outcome,
+        "figure": None if decision.figure is None else asdict(decision.figure),
+        "slack": decision.slack,
+        "note": decision.note,
+    }
+
+
+def verdict_document(run: Run, ranking: Ranking) -> dict[str, Any]:
+    """What ``verdict.json`` holds."""
+    runners_up = [ranking.standings[name] for name in ranking.order[1 : 1 + _RUNNERS_UP]]
+    opened = relaxations([standing.verdict for standing in ranking.standings.values()])
+    return {
+        "schema_version": 1,
+        "name": run.intent.name,
+        "outcome": ranking.outcome,
+        "rule": rule_text(run.intent.objectives, run.intent.prefer),
+        "objectives": [metric.key for metric in run.intent.objectives],
+        "protocol": run.protocol.protocol_id,
+        "chosen": figures(ranking.chosen),
+        "reference": figures(ranking.reference),
+        "gains": _gains(ranking.chosen, ranking.reference),
+        "best_by_target": {ranking.chosen.candidate.target: ranking.chosen.candidate.candidate_id},
+        "runners_up": [
+            {**figures(standing), "lost_by": _lost_by(run, standing, ranking.chosen)} for standing in runners_up
+        ],
+        "relaxations": []
+        if ranking.outcome is Outcome.MET
+        else [
+            {
+                "constraint": one.constraint.text,
+                "limit": one.limit,
+                "unit": one.constraint.metric.unit,
+                "relative": one.constraint.relative,
+                "candidate_id": one.candidate_id,
+            }
+            for one in opened
+        ],
+        "failed": _failures(run),
+        "left_out": [asdict(one) for one in run.space.left_out],
+        "used": run.facts(),
+    }
+
+
+def _gains(chosen: Standing, reference: Standing) -> dict[str, float]:
+    """Chosen over reference by metric key; what is better is for the reader to see from the metric's direction."""
+    ours, theirs = chosen.result.metrics, reference.result.metrics
+    return {key: ours[key].value / theirs[key].value for key in ours if key in theirs and theirs[key].value > 0}
+
+
+def _lost_by(run: Run, standing: Standing, chosen: Standing) -> str:
+    """Why a finalist was not chosen, in a few words."""
+    if standing.verdict.outcome is not chosen.verdict.outcome:
+        broken = [d.constraint.text for d in standing.verdict.decisions if d.outcome is not Outcome.MET]
+        return f"{standing.verdict.outcome}: {', '.join(broken)}"
+    worse = []
+    for metric in run.intent.objectives:
+        mine, theirs = standing.result.metrics.get(metric.key), chosen.result.metrics.get(metric.key)
+        if mine is None or theirs is None or not metric.better(theirs.value, mine.value):
+            continue
+        if metric.dimension == "fraction":
+            worse.append(f"{metric.name} {100 * (mine.value - theirs.value):+.2f} points")
+        elif theirs.value > 0:
+            worse.append(f"{metric.name} {100 * (mine.value / theirs.value - 1):+.1f} %")
+    return ", ".join(worse) or "the preference alone"
+
+
+def _failures(run: Run) -> list[dict[str, Any]]:
+    reasons: dict[str, dict[str, Any]] = {}
+    for row in run.measurements:
+        if not row.ok:
+            entry = reasons.setdefault(row.reason, {"reason": row.reason, "count": 0, "candidates": []})
+            entry["count"] += 1
+            if row.candidate_id not in entry["candidates"]:
+                entry["candidates"].append(row.candidate_id)
+    return sorted(reasons.values(), key=lambda entry: -entry["count"])
