@@ -132,6 +132,20 @@ class Bench:
         target.acknowledge(reply.body["job"])
         return measurement
 
+    def try_once(self, candidate: Candidate, parameters: Mapping[str, Any]) -> Frame:
+        """Run a candidate under other protocol parameters and store nothing.
+
+        Raises:
+            ModelError: Its file cannot be made.
+            TargetError: The target failed.
+        """
+        target = self._targets[candidate.target]
+        variant = self._variant_of(candidate.configuration)
+        self._send(target, variant)
+        key = self._key(candidate, Phase.SEARCH, 0, "", variant)
+        job = self._job(candidate, variant, key, "no", target)
+        return target.run({**job, "protocol": dict(parameters)}, {})
+
     def _send(self, target: Target, variant: ReadyVariant) -> None:
         files = {variant.sha256: variant.path}
         if self._task.data is not None:

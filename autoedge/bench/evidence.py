@@ -92,13 +92,15 @@ class Evidence:
             return _averaged(values)
         if len(values) == 1:
             low, high = first.low, first.high
-            if key in self._spread.by_metric:
-                spread, dof = self._spread.by_metric[key]
+            spread, dof = self._spread.by_metric.get(key, (0.0, 0))
+            if dof > 0:
                 low, high = single(first.value, low, high, spread, dof, level=level)
             return Value(first.value, low, high, first.source, f"{first.estimator}, one process", 1)
         middle, low, high = combine([value.value for value in values], level=level)
         low, high = min(low, middle), max(high, middle)
-        return Value(middle, low, high, first.source, f"mean of processes on logs, t ({first.estimator})", len(values))
+        return Value(
+            middle, low, high, first.source, f"geometric mean of processes, t on logs ({first.estimator})", len(values)
+        )
 
     def against(self, reference: Evidence, constraint: Constraint, quality: QualityBook, level: float) -> Value | None:
         """The figure that a relative constraint is about: a ratio to the reference or a drop below it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from autoedge.bench.percentile import as_series
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+MANY = 16_384
+"""Above so many values, cells of consecutive ones are looked at instead."""
 ENOUGH = 20
 """With fewer blocks, or fewer effective values, a bootstrap interval is not to be trusted."""
 
@@ -191,6 +193,57 @@ def _resampled_cdf(below: NDArray[np.bool_], block: int, rank: int) -> float:
     return float(1 - np.fft.irfft(total, size)[:rank].sum())
 
 
+def _of_many(values: NDArray[np.float64], p: float, level: float) -> Interval:
+    """The same interval for very many values, in a hundredth of the time.
+
+    The resampled count of values below a threshold is a sum of many independent blocks and therefore nearly normal, and
+    dependence is looked for between cells of consecutive values, which are shorter than any block would be.
+    """
+    from scipy.special import stdtrit
+
+    n = values.size
+    cell = n // (MANY // 2)
+    ascending = np.sort(values)
+    index = min(int(n * p), n - 1)
+    value = float(ascending[index])
+    above = values > value if ascending[-1] > value else values >= value
+    counts, means = cell * _cells(above, cell), _cells(values, cell)
+    length = max(block_length(counts), block_length(means))
+    sums = np.cumsum(np.concatenate([[0.0], counts, counts[: length - 1]]))
+    blocks = counts.size / length
+    deviation = math.sqrt(blocks * float(np.var(sums[length : length + counts.size] - sums[: counts.size])))
+    share = float(above.mean())
+    n_eff = float(np.clip(n * n * share * (1 - share) / max(deviation**2, 1e-12), 1, n))
+    reach = math.ceil(float(stdtrit(blocks - 1, (1 + level) / 2)) * deviation)
+    low, high = (float(ascending[int(np.clip(index + way * reach, 0, n - 1))]) for way in (-1, 1))
+    sufficient = bool(min(blocks, n_eff) >= ENOUGH and 1 - p**n_eff - (1 - p) ** n_eff >= level)
+    return Interval(value, low, high, n, n_eff, length * cell, sufficient)
+
+
+def _cells(values: NDArray[Any], cell: int) -> NDArray[np.float64]:
+    """Means of consecutive values, ``cell`` at a time; a rest is left out."""
+    whole: NDArray[np.float64] = values[: values.size // cell * cell].reshape(-1, cell).mean(axis=1)
+    return whole
+
+
+def mean_interval(series: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+    """The mean of a dependent series with its interval from the effective number of values.
+
+    Args:
+        series: One dimension, in the order of time.
+        level: Confidence.
+
+    Returns:
+        Mean, low and high.
+    """
+    values = as_series(series)
+    mean = float(values.mean())
+    if values.size > MANY:
+        values = _cells(values, values.size // (MANY // 2))
+    half = z_quantile(level) * float(values.std()) / math.sqrt(effective_size(values))
+    return mean, mean - half, mean + half
+
+
 def block_bootstrap(series: ArrayLike, p: float, *, level: float = 0.95) -> Interval:
     """The sorted percentile of a dependent series with its circular block bootstrap percentile interval.
 
@@ -218,6 +271,8 @@ def block_bootstrap(series: ArrayLike, p: float, *, level: float = 0.95) -> Inte
         raise ValueError(f"p and level lie between 0 and 1, but got p {p}, level {level}")
     values = as_series(series)
     n = values.size
+    if n > MANY:
+        return _of_many(values, p, level)
     ascending = np.sort(values)
     index = min(int(n * p), n - 1)
     value = float(ascending[index])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autoedge.bench.energy_estimate import PowerModel, energy_metrics
-from autoedge.bench.intervals import block_bootstrap, effective_size, z_quantile
+from autoedge.bench.intervals import block_bootstrap, mean_interval
 from autoedge.bench.percentile import calls_needed, early_stopping
 from autoedge.bench.steady import classify, outliers
 from autoedge.measurement import Source, Value
@@ -42,17 +42,11 @@ def speed_metrics(calls_ns: np.ndarray[Any, Any], batch: int, rate: float | None
         metrics[f"{name}_ms"] = Value(
             value, low, high, Source.MEASURED, "sorted percentile, block bootstrap", interval.n
         )
-    mean = float(calls_ns.mean())
-    relative = z_quantile(0.95) * float(calls_ns.std()) / mean / np.sqrt(effective_size(calls_ns))
+    mean, low, high = mean_interval(calls_ns)
     throughput = batch * 1e9 / mean
-    metrics["throughput_ips"] = Value(
-        throughput,
-        throughput / (1 + relative),
-        throughput * (1 + relative),
-        Source.MEASURED,
-        "items / time in calls, effective sample size",
-        len(calls_ns),
-    )
+    slowest, fastest = batch * 1e9 / high, batch * 1e9 / max(low, mean / 2)
+    estimator = "items / time in calls, effective sample size"
+    metrics["throughput_ips"] = Value(throughput, slowest, fastest, Source.MEASURED, estimator, len(calls_ns))
     return metrics
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autoedge.candidate import Scalar
-    from autoedge.intent.schema import ConstraintItem, IntentFile
+    from autoedge.intent.schema import BatterySection, ConstraintItem, IntentFile
     from autoedge.intent.tree import Node
     from autoedge.intent.units import Dimension
     from autoedge.metric import Metric
@@ -177,9 +178,8 @@ class _Reader:
         names = [model.name for model in models]
         name = self._file.baseline or (names[0] if names else None)
         if name not in names and self._whole("models"):
-            self._wrong(
-                ("baseline",), f"takes the name of a model, but got {shown(name)}{suggestion(str(name), names)}"
-            )
+            hint = suggestion(str(name), names)
+            self._wrong(("baseline",), f"takes the name of a model, but got {shown(name)}{hint}")
         return name
 
     def _data(self) -> DataEntry:
@@ -270,24 +270,28 @@ class _Reader:
         if battery is None:
             return None
         usable = self._fraction(("battery", "usable"), battery.usable, "above 0 and at most 1", lambda x: 0 < x <= 1)
-        voltage = self._amount(("battery", "voltage"), battery.voltage, "voltage")
-        loc: Loc = ("battery", "capacity")
-        if isinstance(battery.capacity, float):
-            self._wrong(
-                loc, f"takes a charge or an energy with its unit, but got {shown(battery.capacity)}; write 2600 mAh"
-            )
+        energy = self._capacity(battery)
+        if energy is None or usable is None:
             return None
-        if dimension_of(battery.capacity, "energy", "charge") == "energy":
-            energy = self._amount(loc, battery.capacity, "energy", "Wh")
-        else:
-            charge = self._amount(loc, battery.capacity, "charge")
-            if battery.voltage is None and not self._given("battery", "voltage"):
-                self._wrong(
-                    loc,
-                    f"a capacity in mAh needs the voltage, but got {shown(battery.capacity)} alone; add voltage: 3.7 V",
-                )
-            energy = charge * voltage if charge is not None and voltage is not None else None  # Ah x V = Wh
-        return energy * usable if energy is not None and usable is not None else None
+        if not 0 < energy * usable < math.inf:
+            self._wrong(("battery",), f"holds a finite amount above 0 Wh, but got {shown(energy * usable)} Wh")
+        return energy * usable
+
+    def _capacity(self, battery: BatterySection) -> float | None:
+        """In Wh."""
+        loc: Loc = ("battery", "capacity")
+        capacity = battery.capacity
+        voltage = self._amount(("battery", "voltage"), battery.voltage, "voltage")
+        if isinstance(capacity, float):
+            rule = "takes a charge or an energy with its unit"
+            self._wrong(loc, f"{rule}, but got {shown(capacity)}; write {shown(capacity)} mAh")
+            return None
+        if dimension_of(capacity, "charge", "energy") == "energy":
+            return self._amount(loc, capacity, "energy", "Wh")
+        charge = self._amount(loc, capacity, "charge")
+        if charge is not None and not self._given("battery", "voltage"):
+            self._wrong(loc, f"a charge needs the voltage, but got {shown(capacity)} alone; add voltage: 3.7 V")
+        return charge * voltage if charge is not None and voltage is not None else None  # Ah x V = Wh
 
     def _fraction(self, loc: Loc, text: str | float, rule: str, holds: Callable[[float], bool]) -> float | None:
         share = self._try(loc, quantity, text, "fraction")
@@ -312,15 +316,17 @@ class _Reader:
         knobs: dict[str, tuple[Scalar, ...]] = {}
         for name, value in (search.knobs or {}).items():
             values = tuple(value) if isinstance(value, list) else (value,)
-            kinds = [(type(one), one) for one in values]  # 1, 1.0 and True are equal, and yet three values
-            for index, one in enumerate(kinds):
-                if one in kinds[:index]:
-                    self._wrong(
-                        ("search", "knobs", name, index),
-                        f"each value stands once, but {shown(one[1])} stands here again",
-                    )
+            seen: set[tuple[bool, Scalar]] = set()  # to Python True is 1, to a knob it is not
+            for index, one in enumerate(values):
+                if (isinstance(one, bool), one) in seen:
+                    loc: Loc = ("search", "knobs", name, index)
+                    self._wrong(loc, f"each value stands once, but {shown(one)} stands here again")
+                seen.add((isinstance(one, bool), one))
             knobs[name] = values
-        return SearchEntry(search.space, search.strategy, search.seed, knobs)
+        space = search.space
+        if "/" in space or space.endswith((".yaml", ".yml")):
+            space = str(self._try(("search", "space"), absolute, self._folder, space))
+        return SearchEntry(space, search.strategy, search.seed, knobs)
 
     def _protocol(self) -> ProtocolEntry:
         protocol = self._file.protocol
@@ -342,9 +348,8 @@ def _constraint(item: str | ConstraintItem) -> Constraint:
     if isinstance(item, str):
         return read_constraint(item)
     if (item.max is None) == (item.min is None):
-        raise RuleError(
-            f"a constraint has either max or min, but {shown(item.metric)} has {'none' if item.max is None else 'both'}"
-        )
+        got = "neither" if item.max is None else "both"
+        raise RuleError(f"a constraint has max or min, but {shown(item.metric)} has {got}")
     limit = f"<= {_plain(item.max)}" if item.max is not None else f">= {_plain(item.min)}"
     return read_constraint(f"{item.metric} {limit}", Source(item.source) if item.source else None, item.decide)
 

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 from autoedge.intent.resolved import NAME
 from autoedge.metric import METRICS
 
+_ENTRIES = 100  # in a list; an intent is written by hand
+
 Strategy = Literal["surrogate", "tpe", "nsga2", "random", "exhaustive", "gp"]
 
 
@@ -37,7 +39,7 @@ Path = Annotated[str, Field(min_length=1)]
 Quantity = Annotated[_Text | _Number, _either("takes a number with its unit")]
 MetricName = Annotated[str, Field(json_schema_extra={"enum": sorted(METRICS)})]
 _Scalar = Annotated[_Text | _Exact | _Flag, _either("takes text, a number, true or false")]
-_Scalars = Annotated[list[_Scalar], Field(min_length=1), Tag("list")]
+_Scalars = Annotated[list[_Scalar], Field(min_length=1, max_length=1000), Tag("list")]
 KnobValues = Annotated[_Text | _Exact | _Flag | _Scalars, _either("takes one value or a list of them")]
 
 
@@ -99,7 +101,9 @@ class ConstraintItem(Section):
 class Lexicographic(Section):
     """One objective after the other."""
 
-    lexicographic: Annotated[list[MetricName], Field(min_length=1, description="Most important objective first.")]
+    lexicographic: Annotated[
+        list[MetricName], Field(min_length=1, max_length=_ENTRIES, description="Most important objective first.")
+    ]
 
 
 class WorkloadSection(Section):
@@ -183,7 +187,7 @@ class IntentFile(Section):
                 _Text | Annotated[ModelItem, Tag("mapping")], _either("takes a path, or a mapping with path and name")
             ]
         ],
-        Field(min_length=1, description="Models to choose from."),
+        Field(min_length=1, max_length=_ENTRIES, description="Models to choose from."),
     ]
     data: Annotated[DataSection, Field(description="Samples of the task.")] = DataSection()
     targets: Annotated[
@@ -193,7 +197,7 @@ class IntentFile(Section):
                 _either("takes a name, or a mapping with name and idle_power"),
             ]
         ],
-        Field(min_length=1, description="Devices to measure on."),
+        Field(min_length=1, max_length=_ENTRIES, description="Devices to measure on."),
     ] = ["local"]
     baseline: Annotated[str | None, Field(description="Name of the reference model; by default the first.")] = None
     constraints: Annotated[
@@ -203,11 +207,14 @@ class IntentFile(Section):
                 _either("takes an expression such as latency_p95 <= 20 ms, or a mapping with metric and max or min"),
             ]
         ],
-        Field(description="What must be kept: latency_p95 <= 20 ms, accuracy drop <= 1 %, energy <= 50 % of baseline."),
+        Field(
+            max_length=_ENTRIES,
+            description="What must be kept: latency_p95 <= 20 ms, accuracy drop <= 1 %, energy <= 50 % of baseline.",
+        ),
     ] = []
     objectives: Annotated[
         list[MetricName] | None,
-        Field(min_length=1, description="What is made better; directions belong to the metrics."),
+        Field(min_length=1, max_length=_ENTRIES, description="What is made better; directions belong to the metrics."),
     ] = None
     prefer: Annotated[
         Annotated[Literal["knee"], Tag("text")]

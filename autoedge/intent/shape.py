@@ -34,6 +34,7 @@ _RULES: Mapping[str, str] = {
     "string_pattern_mismatch": f"takes a name that matches {NAME}",
     "string_too_short": "takes text of at least one character",
     "too_short": "takes at least one entry",
+    "too_long": "takes at most %(max_length)d entries",
     "greater_than": "takes a number above %(gt)g",
     "greater_than_equal": "takes a number of at least %(ge)g",
     "less_than": "takes a number below %(lt)g",

@@ -120,12 +120,12 @@ def _listen(process: subprocess.Popen[bytes], replies: IO[bytes], limits: Limits
     import psutil
 
     deadline = time.monotonic() + limits.time_s
-    received = b""
+    received = bytearray()
     while True:
         if select.select([replies], [], [], _POLL_S)[0]:
             piece = replies.read(65536)
             if not piece:
-                return received
+                return bytes(received)
             received += piece
             if len(received) > _REPLY_BYTES:
                 return f"answered with more than {_REPLY_BYTES // 2**20} MiB and was stopped"

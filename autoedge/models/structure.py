@@ -128,7 +128,7 @@ def _why_unknown(graph: onnx.GraphProto, reader: onnx.NodeProto, name: str) -> s
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
-        circle = [graph.node[index].name or graph.node[index].op_type for index in reversed(error.args[1])]
+        circle = [graph.node[index].name or graph.node[index].op_type for index in error.args[1]]
         shown = [*circle[:_SHOWN], *(["..."] if len(circle) > _SHOWN else [])]
         return f"its graph runs in a circle: {' -> '.join(shown)}"
     return f"{who} before it is made: its operators are not in topological order"

@@ -1,4 +1,4 @@
-"""Fit the user's arrays to a model's input: unit axes, flattening, harmless casts, and nothing else."""
+"""Fit the user's arrays to a model's input: names, unit axes, flattening, harmless casts, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,32 @@ import numpy as np
 from autoedge.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+
+def match_inputs(inputs: Sequence[str], samples: Mapping[str, int]) -> dict[str, str]:
+    """Which array feeds which model input.
+
+    ``x`` is the input of a one-input model whatever its name; several inputs take one array each by name.
+
+    Args:
+        inputs: Names of the model's inputs.
+        samples: Length of each array at hand, by its name.
+
+    Raises:
+        DataError: An array is missing, or lengths differ; says what is there.
+    """
+    if len(inputs) == 1 and "x" in samples:
+        return {inputs[0]: "x"}
+    missing = [name for name in inputs if name not in samples]
+    if missing:
+        wanted = "'x'" if len(inputs) == 1 else "one array for each input"
+        found = ", ".join(sorted(samples)) or "nothing"
+        raise DataError(f"the model needs {wanted} (missing: {', '.join(missing)}), but got {found}")
+    lengths = {name: samples[name] for name in inputs}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"all inputs need the same number of samples, but have {lengths}")
+    return {name: name for name in inputs}
 
 
 def fitted_shape(have: Sequence[int], want: Sequence[int | str | None]) -> tuple[int, ...]:
@@ -68,3 +93,23 @@ def fit_array(array: np.ndarray, shape: Sequence[int | str | None], dtype: str |
     if not np.can_cast(fitted.dtype, np.dtype(dtype), casting="same_kind"):
         raise DataError(f"the model takes {dtype}, but the data are {fitted.dtype}; store them as {dtype}")
     return fitted.astype(dtype)
+
+
+def fit_batch(array: np.ndarray, shape: Sequence[int | str | None], dtype: str | None, batch: int) -> np.ndarray:
+    """A full batch of at most ``batch`` samples, fitted; the last sample fills what is missing.
+
+    Some models take one batch size only, and all are measured with full batches.
+
+    Args:
+        array: 1 to ``batch`` samples.
+        shape: As for :func:`fit_array`.
+        dtype: As for :func:`fit_array`.
+        batch: Samples in the result.
+
+    Raises:
+        DataError: As from :func:`fit_array`.
+    """
+    fitted = fit_array(array, shape, dtype)
+    if len(fitted) < batch:
+        fitted = np.concatenate([fitted, np.repeat(fitted[-1:], batch - len(fitted), axis=0)])
+    return np.ascontiguousarray(fitted)

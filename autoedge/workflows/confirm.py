@@ -45,7 +45,7 @@ def confirm(run: Run, crew: Crew) -> Confirmed:
         open_ones = [candidate for candidate in finalists if _open(run, candidate, session, look)]
         if not open_ones or not _rounds(run, crew, session, open_ones, look):
             break
-    verdicts = {candidate.candidate_id: _verdict(run, candidate, session) for candidate in finalists}
+    verdicts = {candidate.candidate_id: stored_verdict(run, candidate, session) for candidate in finalists}
     run.store.finish_session(session)
     return Confirmed(session, tuple(finalists), verdicts)
 
@@ -104,7 +104,7 @@ def _open(run: Run, candidate: Candidate, session: str, look: int) -> bool:
     return all(_at(run, candidate, session, one).outcome is Outcome.UNDECIDED for one in earlier)
 
 
-def _verdict(run: Run, candidate: Candidate, session: str) -> Verdict:
+def stored_verdict(run: Run, candidate: Candidate, session: str) -> Verdict:
     """The verdict of the first look that decided, else of the last one reached."""
     last = None
     for look in LOOKS:

@@ -88,6 +88,7 @@ class Run:
 
     def measure(self, crew: Crew, candidate: Candidate, phase: Phase, replicate: int, session: str = "") -> Measurement:
         """Measure a candidate now and take it in."""
+        self.shelf.ready(candidate.configuration)  # here, since only the main thread hears Ctrl-C
         measurement = crew.measure(candidate, phase, replicate, session)
         self.take(candidate, measurement)
         return measurement

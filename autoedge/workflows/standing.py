@@ -63,7 +63,15 @@ class Ranking:
 
 
 def rank(run: Run, confirmed: Confirmed) -> Ranking:
-    """Hold everything measured against the intent, and choose."""
+    """Hold everything measured against the intent, and choose among the finalists (at least one)."""
+    standings = stand(run, confirmed)
+    order = _order(run, confirmed, standings)
+    outcome = confirmed.verdicts[order[0]].outcome
+    return Ranking(standings, standings[order[0]], outcome, standings[run.reference.candidate_id], tuple(order))
+
+
+def stand(run: Run, confirmed: Confirmed) -> dict[str, Standing]:
+    """Where every explored candidate stands, by id."""
     reference_evidence = run.confirmed(run.reference.candidate_id, confirmed.session)
     known: list[tuple[Candidate, Evidence, Verdict]] = []
     for evidence, verdict in run.judged():
@@ -76,14 +84,10 @@ def rank(run: Run, confirmed: Confirmed) -> Ranking:
             known.append((candidate, final, decided))
     allowed = [verdict.outcome is not Outcome.NOT_MET and run.feasible(verdict) for _, _, verdict in known]
     front = _front(run, [evidence for _, evidence, _ in known], allowed)
-    standings = {
+    return {
         candidate.candidate_id: Standing(candidate, evidence, evidence.result(), verdict, allowed[i], front[i])
         for i, (candidate, evidence, verdict) in enumerate(known)
     }
-    order = _order(run, confirmed, standings)
-    chosen = standings[order[0]]
-    outcome = confirmed.verdicts[order[0]].outcome
-    return Ranking(standings, chosen, outcome, standings[run.reference.candidate_id], tuple(order))
 
 
 def _front(run: Run, evidence: Sequence[Evidence], allowed: Sequence[bool]) -> list[bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from autoedge.errors import ModelError
@@ -68,6 +69,11 @@ class VariantShelf:
             finally:
                 self.seconds += time.monotonic() - began
         return self._made[key]
+
+    def ready(self, configuration: Configuration) -> None:
+        """Make a configuration's file now, so that measuring it need not wait; a failure will come up again there."""
+        with suppress(ModelError):
+            self.variant(configuration)
 
     def refused(self, configuration: Configuration) -> bool:
         """Whether making its file is known to fail."""

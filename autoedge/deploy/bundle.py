@@ -1,0 +1,214 @@
+"""Build a bundle: a folder that runs the chosen candidate without AutoEdge, and can prove itself again later."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from autoedge.deploy.parts import RUNTIMES, sources
+from autoedge.errors import BundleError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from autoedge.candidate import Candidate
+    from autoedge.device import Device
+    from autoedge.measurement import Protocol, Result
+    from autoedge.models.info import Tensor
+
+MANIFEST = "bundle.json"
+MODEL = "model.onnx"
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True)
+class BundleSpec:
+    """All that goes into a bundle.
+
+    Attributes:
+        candidate: The chosen one.
+        model_file: The variant that was measured.
+        model_hash: SHA-256 of it, as recorded with its measurements.
+        inputs: What the model takes.
+        outputs: What it gives.
+        scores: Name of the output with one column a class, None where none is known.
+        device: The target's, as probed.
+        result: The candidate's figures.
+        protocol: How they were measured; ``rate`` among its parameters where the intent states one.
+        runtime_version: Of the runtime that executed it.
+        verdict: JSON values: ``outcome`` (met, not met, undecided) and ``decisions``, a list of objects with
+            ``constraint`` (text), ``outcome`` and, for readers, ``slack`` and ``note``.
+        intent: The resolved intent as YAML.
+        tools: Versions of what made the bundle and its model.
+        data_hash: SHA-256 of the evaluation data, empty without data.
+    """
+
+    candidate: Candidate
+    model_file: Path
+    model_hash: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    scores: str | None
+    device: Device
+    result: Result
+    protocol: Protocol
+    runtime_version: str
+    verdict: Mapping[str, Any]
+    intent: str
+    tools: Mapping[str, str]
+    data_hash: str
+
+    def __post_init__(self) -> None:
+        runtime = self.candidate.configuration.runtime
+        if runtime not in RUNTIMES:
+            raise BundleError(f"bundles are built for {', '.join(RUNTIMES)}, but the candidate runs on {runtime}")
+        if self.result.candidate_id != self.candidate.candidate_id:
+            raise ValueError(f"a bundle holds its candidate's figures, but got those of {self.result.candidate_id}")
+        if self.scores is not None and self.scores not in {tensor.name for tensor in self.outputs}:
+            raise ValueError(f"scores are one of the outputs, but got {self.scores!r}")
+        if self.data_hash and self.scores is None:
+            raise ValueError("a candidate measured on evaluation data has an output with scores, but got none")
+
+
+def build_bundle(spec: BundleSpec, folder: Path) -> None:
+    """Write a bundle, whole or not at all; equal specs give equal bytes.
+
+    Args:
+        spec: What goes in.
+        folder: Where; an earlier bundle there is replaced, anything else is left alone.
+
+    Raises:
+        BundleError: Something else lies at ``folder``, or the model file is no longer the one that was measured.
+        StoreError: The folder cannot be written.
+    """
+    folder = folder.absolute()
+    fresh, old = (folder.with_name(f".{folder.name}.{what}") for what in ("new", "old"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _turn(folder.parent):
+            _refuse_other(folder)
+            for left in (fresh, old):  # of a build that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            try:
+                _fill(fresh, spec)
+                if folder.exists():
+                    folder.rename(old)
+                fresh.rename(folder)
+                _sync(folder.parent)
+            finally:
+                for left in (fresh, old):
+                    shutil.rmtree(left, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: the bundle cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """One builder at a time in a folder; the lock falls with the process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_other(folder: Path) -> None:
+    if not folder.name:
+        raise BundleError(f"{folder}: a bundle is a folder of its own; name one")
+    if folder.is_symlink() or (folder.exists() and not (folder / MANIFEST).is_file()):
+        raise BundleError(f"{folder}: lies there already and is no bundle; move it away or name another folder")
+
+
+def _fill(folder: Path, spec: BundleSpec) -> None:
+    from autoedge.deploy.readme import readme
+
+    folder.mkdir()
+    found = _copy(spec.model_file, folder / MODEL)
+    if found != spec.model_hash:
+        raise BundleError(f"{spec.model_file}: has changed since it was measured; measure the candidate again")
+    requirements = f"{spec.candidate.configuration.runtime}=={spec.runtime_version}\nnumpy>=1.26\n"
+    texts = {**sources(), "requirements.txt": requirements.encode(), "README.md": readme(spec).encode()}
+    for place, data in texts.items():
+        (folder / place).parent.mkdir(exist_ok=True)
+        _write(folder / place, data)
+    hashes = {MODEL: found} | {place: hashlib.sha256(data).hexdigest() for place, data in texts.items()}
+    text = json.dumps(_manifest(spec, hashes), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    _write(folder / MANIFEST, text.encode() + b"\n")
+    for inner in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        inner.chmod(0o755)
+        _sync(inner)
+
+
+def _manifest(spec: BundleSpec, hashes: Mapping[str, str]) -> dict[str, Any]:
+    from autoedge.deploy.intent_text import without_folders
+    from autoedge.deploy.manifest import SCHEMA_VERSION, Manifest
+
+    configuration, result, protocol = spec.candidate.configuration, spec.result, spec.protocol
+    facts = asdict(spec.device)
+    del facts["machine"]
+    values = {
+        "schema_version": SCHEMA_VERSION,
+        "candidate_id": spec.candidate.candidate_id,
+        "configuration": configuration.canonical,
+        "runtime": {"name": configuration.runtime, "version": spec.runtime_version},
+        "inputs": [_tensor(tensor) for tensor in spec.inputs],
+        "outputs": [_tensor(tensor) for tensor in spec.outputs],
+        "scores": spec.scores,
+        "target": {"name": spec.candidate.target, "fingerprint": spec.device.fingerprint, "device": facts},
+        "result": {
+            "phase": result.phase.value,
+            "processes": result.n_processes,
+            "flags": sorted(result.flags),
+            "metrics": {key: {**asdict(value), "source": value.source.value} for key, value in result.metrics.items()},
+        },
+        "protocol": {"name": protocol.name, "version": protocol.version, "parameters": dict(protocol.parameters)},
+        "verdict": dict(spec.verdict),
+        "intent": without_folders(spec.intent),
+        "tools": dict(spec.tools),
+        "data_hash": spec.data_hash,
+        "files": dict(hashes),
+    }
+    return Manifest.model_validate(values).plain()
+
+
+def _tensor(tensor: Tensor) -> dict[str, Any]:
+    return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+
+
+def _copy(source: Path, destination: Path) -> str:
+    """Copy a file and return the SHA-256 of what was copied."""
+    digest = hashlib.sha256()
+    with source.open("rb") as given, destination.open("xb") as taken:
+        for chunk in iter(lambda: given.read(_CHUNK), b""):
+            digest.update(chunk)
+            taken.write(chunk)
+        _settle(taken.fileno(), taken)
+    return digest.hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        _settle(file.fileno(), file)
+
+
+def _settle(descriptor: int, file: Any) -> None:
+    file.flush()
+    os.fchmod(descriptor, 0o644)
+    os.fsync(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,110 @@
+"""``autoedge select``: from an intent to a measured front, a verdict and a bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autoedge.decide.verdict import Outcome
+from autoedge.errors import IntentError
+from autoedge.intent.load import load_intent
+from autoedge.report.front import front_table, write_front
+from autoedge.report.verdict import write_verdict
+from autoedge.workflows.baseline import measure_baselines
+from autoedge.workflows.building import build_for
+from autoedge.workflows.confirm import confirm
+from autoedge.workflows.crew import Crew
+from autoedge.workflows.events import Note, StageBegan, silent
+from autoedge.workflows.explore import explore
+from autoedge.workflows.opening import opened_run
+from autoedge.workflows.standing import figures, rank, verdict_document
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autoedge.workflows.events import Listener
+    from autoedge.workflows.run import Run
+
+EXIT_CODES = {Outcome.MET: 0, Outcome.NOT_MET: 1, Outcome.UNDECIDED: 4}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What ``select`` came to.
+
+    Attributes:
+        folder: The run folder.
+        outcome: Of the intent: met, not met or undecided.
+        front: Non-dominated feasible results, one row each, best first by the preference, and the reference; columns
+            as in ``front.csv``.
+        chosen: The chosen candidate's configuration, figures and decisions, as in ``verdict.json``.
+        verdict: All of ``verdict.json``.
+        bundle: The bundle's folder.
+    """
+
+    folder: Path
+    outcome: Outcome
+    front: pd.DataFrame
+    chosen: dict[str, Any]
+    verdict: dict[str, Any]
+    bundle: Path
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        return EXIT_CODES[self.outcome]
+
+
+def select(intent: str | Path, *, out: str | Path | None = None, on_event: Listener = silent) -> Selection:
+    """Measure what an intent allows, and choose.
+
+    A run that was stopped at any moment goes on where it was; nothing that was measured is lost or measured twice.
+
+    Args:
+        intent: The intent file.
+        out: The run folder; by default ``runs/NAME`` below the current folder.
+        on_event: Told what happens.
+
+    Raises:
+        AutoEdgeError: What is wrong with the intent, its files, the folder or the target.
+        KeyboardInterrupt: Interrupted; the state is saved.
+    """
+    loaded = load_intent(Path(intent))
+    root = Path(out) if out is not None else Path("runs") / loaded.name
+    with opened_run(loaded, root, on_event) as (run, targets), Crew(run.bench, targets, on_event) as crew:
+        measure_baselines(run, crew)
+        explore(run, crew)
+        return _concluded(run, crew)
+
+
+def _concluded(run: Run, crew: Crew) -> Selection:
+    confirmed = confirm(run, crew)
+    if not confirmed.finalists:
+        raise IntentError("no candidate could be measured; see history.jsonl in the run folder for the reasons")
+    ranking = rank(run, confirmed)
+    document = verdict_document(run, ranking)
+    rows = [figures(standing) for standing in ranking.standings.values()]
+    table = front_table(rows, ranking.chosen.candidate.candidate_id, ranking.reference.candidate.candidate_id)
+    write_front(table, rows, run.folder.front_csv, run.folder.front_json)
+    run.tell(StageBegan("bundle", str(run.folder.bundle)))
+    build_for(run, ranking.chosen, run.folder.bundle)
+    write_verdict(document, run.folder.verdict)
+    for warning in _warnings(run):
+        run.tell(Note(warning, warning=True))
+    return Selection(
+        folder=run.folder.root,
+        outcome=ranking.outcome,
+        front=table,
+        chosen=document["chosen"],
+        verdict=document,
+        bundle=run.folder.bundle,
+    )
+
+
+def _warnings(run: Run) -> list[str]:
+    noisy = [row for row in run.measurements if "background_load" in row.flags]
+    share = len(noisy) / max(1, len(run.measurements))
+    if share > 0.5:  # noqa: PLR2004 - most of them
+        return [f"{share:.0%} of the measurements ran beside other work on this machine: intervals are wider for it"]
+    return []

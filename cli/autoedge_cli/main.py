@@ -1,0 +1,138 @@
+"""Entry point: commands are loaded when they are called, and every error becomes an exit code and one message."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+import tempfile
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autoedge.errors import AutoEdgeError, MeterError, StoreError, TargetError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+EXIT_USAGE = 2
+EXIT_TARGET = 3
+EXIT_MACHINE = 5
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+_COMMANDS = {
+    "select": "Measure what an intent allows, and choose.",
+    "space": "Show what would be searched, what is left out and why.",
+    "show": "Show a finished run again: front, choice, runners-up.",
+    "bundle": "Build, verify and run bundles.",
+    "init": "Write a commented intent for model and data files.",
+    "schema": "Print the JSON Schema of a file format.",
+}
+
+
+class _Lazy(click.Group):
+    """Imports a command's module when the command is called, so that --help answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"autoedge_cli.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="autoedge")
+def cli() -> None:
+    """Choose what to deploy on an edge device by measuring it there.
+
+    Exit codes: 0 intent met, 1 not met, 2 bad input, 3 nothing to measure on, 4 undecided, 5 this machine failed,
+    70 a bug, 130 interrupted.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(run(arguments))
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code: Any = cli.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _say(
+            "interrupted; what was measured is saved, and the same command goes on from there", EXIT_INTERRUPTED
+        )
+    except click.UsageError as error:
+        error.show()
+        return EXIT_USAGE
+    except (TargetError, MeterError) as error:
+        return _say(str(error), EXIT_TARGET)
+    except StoreError as error:
+        return _say(str(error), EXIT_MACHINE)
+    except AutoEdgeError as error:
+        return _say(str(error), EXIT_USAGE)
+    except OSError as error:
+        return _machine(error)
+    except Exception:  # noqa: BLE001 - the last resort: a bug, kept for the report
+        return _bug()
+    return code if isinstance(code, int) else 0
+
+
+def _machine(error: OSError) -> int:
+    place = f"{error.filename}: " if error.filename else ""
+    if isinstance(error, BrokenPipeError):
+        return EXIT_MACHINE  # whoever read our output is gone; there is nobody to tell
+    advice = {
+        errno.ENOSPC: "the disk is full; free some space and run the same command again",
+        errno.EDQUOT: "the quota is used up; free some space and run the same command again",
+        errno.EROFS: "the file system is read-only; name another folder with --out",
+        errno.EACCES: "permission denied; name another folder with --out",
+    }.get(error.errno or 0, error.strerror or str(error))
+    return _say(f"{place}{advice}", EXIT_MACHINE)
+
+
+def _say(message: str, code: int) -> int:
+    from autoedge_cli.render import printable
+
+    for line in message.splitlines() or [""]:
+        click.echo(f"autoedge: {printable(line)}", err=True)
+    return code
+
+
+def _bug() -> int:
+    from platformdirs import user_log_path
+
+    text = traceback.format_exc()
+    try:
+        folder = user_log_path("autoedge", ensure_exists=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir())
+    with tempfile.NamedTemporaryFile("w", dir=folder, prefix="bug-", suffix=".txt", delete=False) as file:
+        file.write(text)
+    return _say(f"this is a bug in autoedge, not your fault; please report it with {file.name}", EXIT_BUG)
+
+
+if __name__ == "__main__":
+    main()

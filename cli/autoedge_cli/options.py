@@ -1,0 +1,37 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+intent_option = click.option(
+    "--intent",
+    "-i",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The intent file.",
+)
+
+json_option = click.option(
+    "--json",
+    "json_file",
+    is_flag=False,
+    flag_value="-",
+    default=None,
+    metavar="[FILE]",
+    help="Print the result as JSON (to FILE when given) instead of text.",
+)
+
+
+def write_json(document: Any, file: str) -> None:
+    """Write a document to standard output (``-``) or a file."""
+    text = json.dumps(document, indent=1, default=str)
+    if file == "-":
+        sys.stdout.write(text + "\n")
+    else:
+        Path(file).write_text(text + "\n", encoding="utf-8")
