@@ -89,24 +89,38 @@ def build_bundle(spec: BundleSpec, folder: Path) -> None:
         StoreError: The folder cannot be written.
     """
     folder = folder.absolute()
+    if not folder.name:
+        raise BundleError(f"{folder}: a bundle is a folder of its own; name one")
     fresh, old = (folder.with_name(f".{folder.name}.{what}") for what in ("new", "old"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _turn(folder.parent):
+            if old.exists() and not folder.exists():  # a build was killed between its two renames
+                old.rename(folder)
             _refuse_other(folder)
-            for left in (fresh, old):  # of a build that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(fresh, ignore_errors=True)
             try:
                 _fill(fresh, spec)
-                if folder.exists():
-                    folder.rename(old)
-                fresh.rename(folder)
-                _sync(folder.parent)
+                _swap(fresh, folder, old)
             finally:
-                for left in (fresh, old):
-                    shutil.rmtree(left, ignore_errors=True)
+                shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
         raise StoreError(f"{folder}: the bundle cannot be written: {error.strerror or error}") from error
+
+
+def _swap(fresh: Path, folder: Path, old: Path) -> None:
+    """Put a finished folder in place; an earlier one stays until it is there."""
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    _sync(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
@@ -121,8 +135,6 @@ def _turn(folder: Path) -> Iterator[None]:
 
 
 def _refuse_other(folder: Path) -> None:
-    if not folder.name:
-        raise BundleError(f"{folder}: a bundle is a folder of its own; name one")
     if folder.is_symlink() or (folder.exists() and not (folder / MANIFEST).is_file()):
         raise BundleError(f"{folder}: lies there already and is no bundle; move it away or name another folder")
 

@@ -64,8 +64,7 @@ class Constraint:
             raise RuleError(f"takes a positive limit, but got {self.limit:g} {self.metric.unit}")
 
     def _check_drop(self) -> None:
-        if self.metric.dimension != "fraction":
-            raise RuleError(f"drop is for fractions such as accuracy; write {self.metric.name} <= 110 % of baseline")
+        _check_droppable(self.metric)
         if self.sense != "max":
             raise RuleError("drop has an upper limit; write drop <= 1 %")
         if not -1 <= self.limit <= 1:
@@ -142,7 +141,14 @@ def _split(text: str) -> tuple[str, Sense, str]:
     return left, _SENSES[found[0]], right
 
 
+def _check_droppable(metric: Metric) -> None:
+    if metric.dimension != "fraction":
+        raise RuleError(f"drop is for fractions such as accuracy; write {metric.name} <= 110 % of baseline")
+
+
 def _limit(text: str, metric: Metric, relative: Relative) -> float:
+    if relative == "drop":
+        _check_droppable(metric)
     if relative != "absolute":
         return quantity(text, "fraction")
     limit = quantity(text, metric.dimension, metric.unit)

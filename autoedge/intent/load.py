@@ -32,8 +32,7 @@ def load_intent(path: Path) -> Intent:
     from autoedge.intent.meaning import read_meaning
     from autoedge.intent.shape import check_shape
 
-    file, tree = check_shape(root, problems)
-    return read_meaning(path, file, tree, root, problems)
+    return read_meaning(path, check_shape(root, problems), problems)
 
 
 def _check_version(root: Node, problems: Problems) -> None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autoedge.candidate import Scalar
-    from autoedge.intent.schema import BatterySection, ConstraintItem, IntentFile
-    from autoedge.intent.tree import Node
+    from autoedge.intent.schema import BatterySection, ConstraintItem
+    from autoedge.intent.shape import Shape
     from autoedge.intent.units import Dimension
     from autoedge.metric import Metric
 
@@ -49,6 +49,7 @@ def absolute(folder: Path, text: str) -> Path:
     try:
         path = folder / text
         path = path.parent.resolve() / path.name
+        str(path).encode()  # YAML cannot hold a path that is no Unicode, so the intent could not be written back
         if path.is_file():
             return path
         problem = "is no file" if path.exists() else "does not exist"
@@ -58,21 +59,18 @@ def absolute(folder: Path, text: str) -> Path:
     raise RuleError(f"takes a file, but {escaped(str(path))} {problem}")
 
 
-def read_meaning(path: Path, file: IntentFile, tree: Node, root: Node, problems: Problems) -> Intent:
+def read_meaning(path: Path, shape: Shape, problems: Problems) -> Intent:
     """The intent that a file means.
 
     Args:
         path: Where the file lies.
-        file: Its parts of the right shape.
-        tree: The lines of those parts.
-        root: The lines of all parts, to tell what is missing from what was only wrong.
+        shape: Its parts of the right shape.
         problems: What is wrong so far.
 
     Raises:
         IntentError: Anything is wrong.
     """
-    reader = _Reader(path, file, tree, root, problems)
-    fields = reader.read()
+    fields = _Reader(path.parent, shape, problems).read()
     problems.raise_if_any()
     return Intent(path=path, **fields)
 
@@ -80,11 +78,10 @@ def read_meaning(path: Path, file: IntentFile, tree: Node, root: Node, problems:
 class _Reader:
     """Goes through the sections; what it cannot read it adds to the problems and leaves as None."""
 
-    def __init__(self, path: Path, file: IntentFile, tree: Node, root: Node, problems: Problems) -> None:
-        self._folder = path.parent
-        self._file = file
-        self._tree = tree
-        self._root = root
+    def __init__(self, folder: Path, shape: Shape, problems: Problems) -> None:
+        self._folder = folder
+        self._shape = shape
+        self._file = shape.file
         self._problems = problems
 
     def read(self) -> dict[str, Any]:
@@ -114,8 +111,8 @@ class _Reader:
         }
 
     def _wrong(self, loc: Loc, message: str) -> None:
-        node = self._tree.at(loc)
-        self._problems.add(node.line, node.loc if node is not self._tree else loc, message)
+        node = self._shape.tree.at(loc)
+        self._problems.add(node.line, node.loc if node is not self._shape.tree else loc, message)
 
     def _try(self, loc: Loc, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         try:
@@ -136,19 +133,6 @@ class _Reader:
             return None
         return number
 
-    def _given(self, *loc: str) -> bool:
-        """Whether the user wrote something there, be it right or wrong."""
-        node: Any = self._root.value
-        for key in loc:
-            if not isinstance(node, dict):
-                break  # a section of the wrong shape was meant to hold it
-            node = node[key].value if key in node else None
-        return node is not None
-
-    def _whole(self, key: str) -> bool:
-        """Whether nothing of a section was left out for its shape."""
-        return self._given(key) and bool(self._tree.at((key,)).plain == self._root.at((key,)).plain)
-
     def _task(self) -> str:
         task = self._file.task.type
         if task in _LATER_TASKS:
@@ -158,26 +142,28 @@ class _Reader:
         return task
 
     def _models(self) -> tuple[ModelEntry, ...]:
-        if not self._given("models"):
+        if self._shape.lacks("models"):
             return ()
         seen: set[str] = set()
         entries: list[ModelEntry] = []
         for index, item in enumerate(self._file.models):
             loc: Loc = ("models", index)
-            text = item.path if isinstance(item, ModelItem) else item
-            name = (item.name if isinstance(item, ModelItem) else None) or name_from(Path(text).stem)
+            text, name = (item.path, item.name) if isinstance(item, ModelItem) else (item, None)
+            path = self._try((*loc, "path"), absolute, self._folder, text)
+            name = name or name_from(Path(text).stem)
             if name in seen:
                 hint = f"give one a name of its own: {{path: ..., name: {name[:62]}-2}}"
                 self._wrong(loc, f"each model has its own name, but {name} stands here again; {hint}")
             seen.add(name)
-            path = self._try((*loc, "path"), absolute, self._folder, text)
-            entries.append(ModelEntry(name, path or Path(text)))
+            entries.append(ModelEntry(name, path or self._folder))
         return tuple(entries)
 
     def _baseline(self, models: tuple[ModelEntry, ...]) -> str | None:
         names = [model.name for model in models]
         name = self._file.baseline or (names[0] if names else None)
-        if name not in names and self._whole("models"):
+        # Where a model's file is missing, its path is wrong, and so may be the name that comes from it.
+        sure = names and self._shape.intact("models") and all(model.path != self._folder for model in models)
+        if name not in names and sure:
             hint = suggestion(str(name), names)
             self._wrong(("baseline",), f"takes the name of a model, but got {shown(name)}{hint}")
         return name
@@ -209,26 +195,40 @@ class _Reader:
         constraints: list[Constraint] = []
         for index, item in enumerate(self._file.constraints):
             loc: Loc = ("constraints", index)
-            constraint = self._try(loc, _constraint, item)
+            constraint = self._constraint(loc, item)
             if constraint is None:
                 continue
-            for message in (missing_for(constraint.metric, self._given), clash(constraint, constraints)):
+            for message in (missing_for(constraint.metric, self._shape.given), clash(constraint, constraints)):
                 if message:
                     self._wrong(loc, message)
             constraints.append(constraint)
         return tuple(constraints)
 
+    def _constraint(self, loc: Loc, item: str | ConstraintItem) -> Constraint | None:
+        if isinstance(item, str):
+            return self._try(loc, read_constraint, item)
+        place = self._shape.tree.at(loc).loc
+        limits = [key for key in ("max", "min") if self._shape.given(*place, key)]
+        if len(limits) != 1:
+            got = "both" if limits else "neither"
+            self._wrong(loc, f"a constraint has max or min, but {shown(item.metric)} has {got}")
+        elif item.max is not None or item.min is not None:
+            limit = f"<= {_plain(item.max)}" if item.max is not None else f">= {_plain(item.min)}"
+            source = Source(item.source) if item.source else None
+            return self._try(loc, read_constraint, f"{item.metric} {limit}", source, item.decide)
+        return None
+
     def _objectives(self) -> tuple[Metric, ...]:
         names = self._file.objectives
         if names is None:
-            names = ["latency_p95", "memory_peak", *(["accuracy"] if self._given("data", "evaluation") else [])]
+            names = ["latency_p95", "memory_peak", *(["accuracy"] if self._shape.given("data", "evaluation") else [])]
         metrics: list[Metric] = []
         for index, name in enumerate(names):
             loc: Loc = ("objectives", index)
             metric = self._try(loc, metric_named, name)
             if metric is None:
                 continue
-            missing = missing_for(metric, self._given)
+            missing = missing_for(metric, self._shape.given)
             if missing:
                 self._wrong(loc, missing)
             if metric in metrics:
@@ -259,8 +259,7 @@ class _Reader:
 
     def _check_preferred(self, loc: Loc, name: str, objectives: tuple[Metric, ...]) -> None:
         metric = self._try(loc, metric_named, name)
-        written = self._file.objectives
-        all_read = len(objectives) == len(written) and self._whole("objectives") if written else True
+        all_read = self._shape.intact("objectives") and len(objectives) >= len(self._file.objectives or ())
         if metric and all_read and metric not in objectives:
             names = ", ".join(objective.name for objective in objectives)
             self._wrong(loc, f"a preference names objectives ({names}), but got {name}; add it to objectives")
@@ -289,7 +288,7 @@ class _Reader:
         if dimension_of(capacity, "charge", "energy") == "energy":
             return self._amount(loc, capacity, "energy", "Wh")
         charge = self._amount(loc, capacity, "charge")
-        if charge is not None and not self._given("battery", "voltage"):
+        if charge is not None and not self._shape.given("battery", "voltage"):
             self._wrong(loc, f"a charge needs the voltage, but got {shown(capacity)} alone; add voltage: 3.7 V")
         return charge * voltage if charge is not None and voltage is not None else None  # Ah x V = Wh
 
@@ -342,16 +341,6 @@ class _Reader:
 
     def _seconds(self, loc: Loc, text: str | float) -> float | None:
         return self._amount(loc, f"{text} s" if isinstance(text, float) else text, "time", "s")
-
-
-def _constraint(item: str | ConstraintItem) -> Constraint:
-    if isinstance(item, str):
-        return read_constraint(item)
-    if (item.max is None) == (item.min is None):
-        got = "neither" if item.max is None else "both"
-        raise RuleError(f"a constraint has max or min, but {shown(item.metric)} has {got}")
-    limit = f"<= {_plain(item.max)}" if item.max is not None else f">= {_plain(item.min)}"
-    return read_constraint(f"{item.metric} {limit}", Source(item.source) if item.source else None, item.decide)
 
 
 def _plain(value: Any) -> str:

@@ -2,111 +2,106 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from autoedge.intent.problem import Loc, Problems, nearest, shown, suggestion
-from autoedge.intent.resolved import NAME
+from autoedge.intent.problem import Loc, Problems, nearest
 from autoedge.intent.schema import IntentFile
 from autoedge.intent.tree import Node
+from autoedge.intent.wording import known_keys, worded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from pydantic_core import ErrorDetails
 
 # Stand in for required keys that are missing or wrong, while the rest of the file is checked.
 _STAND_INS: Mapping[str, Any] = {"version": 1, "name": "name", "task": {"type": "classification"}, "models": ["model"]}
-
-_RULES: Mapping[str, str] = {
-    "string_type": "takes text",
-    "bool_type": "takes true or false",
-    "int_type": "takes a whole number",
-    "int_from_float": "takes a whole number",
-    "float_type": "takes a number",
-    "finite_number": "takes a finite number",
-    "list_type": "takes a list",
-    "dict_type": "takes a mapping",
-    "model_type": "takes a mapping",
-    "model_attributes_type": "takes a mapping",
-    "string_pattern_mismatch": f"takes a name that matches {NAME}",
-    "string_too_short": "takes text of at least one character",
-    "too_short": "takes at least one entry",
-    "too_long": "takes at most %(max_length)d entries",
-    "greater_than": "takes a number above %(gt)g",
-    "greater_than_equal": "takes a number of at least %(ge)g",
-    "less_than": "takes a number below %(lt)g",
-    "less_than_equal": "takes a number of at most %(le)g",
-}
+_NOWHERE = 0  # the line of a stand-in
 
 
-def check_shape(root: Node, problems: Problems) -> tuple[IntentFile, Node]:
-    """The file without its misshapen parts, and the tree that is left; each such part is added to ``problems``."""
-    first = True
+@dataclass(frozen=True)
+class Shape:
+    """The part of a file that has the right shape.
+
+    Attributes:
+        file: Its values.
+        tree: Its lines and places.
+        whole: The tree of the file as it was read.
+        meant: Places that a misspelt key was probably meant for.
+    """
+
+    file: IntentFile
+    tree: Node
+    whole: Node
+    meant: frozenset[Loc]
+
+    def given(self, *loc: str | int) -> bool:
+        """Whether the user said something there, be it right, wrong or misspelt; it is then not told to be missing."""
+        node: Any = self.whole.value
+        for depth, key in enumerate(loc, 1):
+            if loc[:depth] in self.meant:
+                return True
+            if isinstance(node, list) and isinstance(key, int):
+                node = node[key].value
+            elif isinstance(node, dict):
+                node = node[key].value if key in node else None
+            else:
+                break  # a section of the wrong shape was meant to hold it
+        return node is not None
+
+    def lacks(self, key: str) -> bool:
+        """Whether nothing of a required section could be kept, and a stand-in takes its place."""
+        return self.tree.at((key,)).line == _NOWHERE
+
+    def intact(self, key: str) -> bool:
+        """Whether nothing had to be left out of a section, so that what it lacks is really not there."""
+        before, after = self.whole.at((key,)), self.tree.at((key,))
+        return (key,) not in self.meant and (before is self.whole or bool(before.plain == after.plain))
+
+
+def check_shape(whole: Node, problems: Problems) -> Shape:
+    """The well-shaped part of a file; what is left out of it is added to ``problems``."""
+    tree, meant = whole, frozenset[Loc]()
     while True:
         try:
-            return IntentFile.model_validate(root.plain), root
+            return Shape(IntentFile.model_validate(tree.plain), tree, whole, meant)
         except ValidationError as error:
             # Pydantic's places also name the alternative of a union, which leads nowhere in the tree and is skipped.
-            found = [(root.at(details["loc"]), details) for details in error.errors(include_url=False)]
-            for node, details in found if first else ():
-                loc, message = _worded(node, details)
-                problems.add(node.line, loc, message)
-            first = False
-            root = _mended(root, [node for node, _ in found])
+            found = [(tree.at(details["loc"]), details) for details in error.errors(include_url=False)]
+            if tree is whole:  # what is wrong later is only wrong for what was left out
+                meant = _meant(found)
+                _report(found, meant, problems)
+            tree = _mended(tree, {node for node, _ in found})
 
 
-def _mended(root: Node, bad: list[Node]) -> Node:
-    """The tree without the bad nodes, each round with at least one node less or one stand-in more."""
-    left = root.without([node for node in bad if node is not root])
+def _meant(found: list[tuple[Node, ErrorDetails]]) -> frozenset[Loc]:
+    places = [node.loc for node, details in found if details["type"] == "extra_forbidden"]
+    keys = ((loc[:-1], nearest(str(loc[-1]), known_keys(loc[:-1]))) for loc in places)
+    return frozenset((*parent, key) for parent, key in keys if key)
+
+
+def _report(found: list[tuple[Node, ErrorDetails]], meant: frozenset[Loc], problems: Problems) -> None:
+    for node, details in found:
+        if details["type"] != "missing" or (*node.loc, str(details["loc"][-1])) not in meant:
+            problems.add(node.line, *worded(node, details))
+
+
+def _mended(tree: Node, bad: set[Node]) -> Node:
+    """The tree without the bad nodes: each round has at least one node less or one stand-in more."""
+    left = tree.without(bad - {tree})
     if isinstance(left.value, dict):
         for key, plain in _STAND_INS.items():
             if key not in left.value or left.value[key].value is None:
-                left.value[key] = _node(plain, root.line, (key,))
+                left.value[key] = _stand_in(plain, (key,))
     return left
 
 
-def _node(plain: Any, line: int, loc: Loc) -> Node:
+def _stand_in(plain: Any, loc: Loc) -> Node:
     if isinstance(plain, dict):
-        return Node({key: _node(value, line, (*loc, key)) for key, value in plain.items()}, line, loc)
+        return Node({key: _stand_in(value, (*loc, key)) for key, value in plain.items()}, _NOWHERE, loc)
     if isinstance(plain, list):
-        return Node([_node(value, line, (*loc, index)) for index, value in enumerate(plain)], line, loc)
-    return Node(plain, line, loc)
-
-
-def _worded(node: Node, details: ErrorDetails) -> tuple[Loc, str]:
-    kind, last = details["type"], str(details["loc"][-1])
-    if kind == "missing":
-        return node.loc, f"{shown(last)} is required"
-    if kind == "extra_forbidden":
-        return node.loc[:-1], f"unknown key {shown(last)}{suggestion(last, _known(node.loc[:-1]))}"
-    if kind == "literal_error":
-        return node.loc, _worded_choice(details)
-    rule = _RULES[kind] % details.get("ctx", {}) if kind in _RULES else details["msg"]
-    hint = "; put it in quotes" if kind == "string_type" and isinstance(node.value, bool | int | float) else ""
-    return node.loc, f"{rule}, but got {shown(node.plain)}{hint}"
-
-
-def _worded_choice(details: ErrorDetails) -> str:
-    expected, got = details["ctx"]["expected"].replace("'", ""), details["input"]
-    near = nearest(got, re.split(r", | or ", expected)) if isinstance(got, str) else None
-    return f"takes {expected}, but got {shown(got)}" + (f"; did you mean {near}?" if near else "")
-
-
-def _known(loc: Loc) -> list[str]:
-    """The keys that the mapping at ``loc`` may have."""
-    section: type[BaseModel] = IntentFile
-    for part in loc:
-        if part in section.model_fields:
-            section = next(_sections(section.model_fields[str(part)].annotation), section)
-    return list(section.model_fields)
-
-
-def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The sections inside an annotation such as ``list[str | ModelItem]``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in getattr(annotation, "__args__", ()):
-        yield from _sections(inner)
+        return Node([_stand_in(value, (*loc, index)) for index, value in enumerate(plain)], _NOWHERE, loc)
+    return Node(plain, _NOWHERE, loc)

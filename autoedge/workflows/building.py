@@ -35,6 +35,7 @@ def build_for(run: Run, standing: Standing, folder: Path) -> None:
     spec = BundleSpec(
         candidate=standing.candidate,
         model_file=variant.path,
+        model_hash=row.variant_hash,
         inputs=info.inputs,
         outputs=info.outputs,
         scores=run.prepared.task.scores.get(configuration.model),

@@ -63,7 +63,13 @@ def test_defaults(load: Load, minimal: str) -> None:
     assert intent.limits == Limits(None, None)
     assert intent.search == SearchEntry("default", "surrogate", 0, {})
     assert intent.protocol == ProtocolEntry("standard", {})
-    assert (intent.rate, intent.battery_wh, intent.scores, intent.lossy, intent.trust) == (None, None, None, False, False)
+    assert (intent.rate, intent.battery_wh, intent.scores, intent.lossy, intent.trust) == (
+        None,
+        None,
+        None,
+        False,
+        False,
+    )
 
 
 def test_accuracy_is_an_objective_when_it_can_be_measured(load: Load, minimal: str) -> None:

@@ -17,7 +17,7 @@ BAD = [
     ("version: 1", "version: 2", "1 version: this AutoEdge reads version 1 of the intent file, but got 2"),
     ("version: 1", "version: true", "1 version: this AutoEdge reads version 1 of the intent file, but got true"),
     ("version: 1\n", "", "1: version is required"),
-    ("name: doorbell", "name:", "1: name is required"),
+    ("name: doorbell", "name:", "2 name: a value is required"),
     ("doorbell", "Door Bell", "2 name: takes a name that matches [a-z0-9][a-z0-9._-]{0,63}, but got Door Bell"),
     ("doorbell", "2024", "2 name: takes text, but got 2024; put it in quotes"),
     ("classification", "detection", "3 task.type: detection is not supported yet; this version takes classification"),
@@ -127,13 +127,19 @@ def test_bad_intent(problems: Find, full: str, old: str, new: str, expected: str
         ("protocol: {latency_seconds: -1}", "5 protocol.latency_seconds: takes more than zero, but got -1"),
         ("protocol: {warmup_calls: 0}", "5 protocol.warmup_calls: takes a number of at least 1, but got 0"),
         ("protocol: {warmup: 3}", "5 protocol: unknown key warmup; did you mean warmup_"),
-        ("constraints: [accuracy >= 90 %]", "5 constraints[0]: accuracy needs evaluation data; add data: {evaluation: "),
+        (
+            "constraints: [accuracy >= 90 %]",
+            "5 constraints[0]: accuracy needs evaluation data; add data: {evaluation: ",
+        ),
         ("objectives: [f1_macro]", "5 objectives[0]: f1_macro needs evaluation data; add data: {evaluation: FILE.npz}"),
         (
             "constraints: [battery_life >= 12 h]",
             "5 constraints[0]: battery_life needs battery and workload.rate; add battery: {capacity: 10 Wh} and workload",
         ),
-        ("prefer: {accuracy: 1}", "5 prefer.accuracy: a preference names objectives (latency_p95, memory_peak), but got"),
+        (
+            "prefer: {accuracy: 1}",
+            "5 prefer.accuracy: a preference names objectives (latency_p95, memory_peak), but got",
+        ),
         ("models: [models/small.onnx]", "5 models: a key stands once, but this one stands on line 4 already"),
         ("constraints: [" + "size <= 1 MB, " * 101 + "]", "5 constraints: takes at most 100 entries, but got ["),
     ],
@@ -167,7 +173,9 @@ def test_all_at_once(problems: Find, full: str) -> None:
 def test_a_problem_hides_no_other(problems: Find, full: str) -> None:
     """What needs another section is still checked when the rest of the file is wrong, and not blamed for it."""
     text = full.replace("workload: {rate: 2 / s}\n", "").replace("20 ms", "20 MiB")
-    text = text.replace("{metric: energy, max: 5 mJ, source: measured}", "battery_life >= 12 h").replace("2600 mAh", "5")
+    text = text.replace("{metric: energy, max: 5 mJ, source: measured}", "battery_life >= 12 h").replace(
+        "2600 mAh", "5"
+    )
     found = problems(text)
     assert [problem.split(":")[1].split()[0] for problem in found] == ["12", "16", "19"]
     assert "add workload: {rate: 2 / s}" in found[1]
@@ -184,9 +192,9 @@ def test_missing_everything(problems: Find) -> None:
 
 def test_hostile_text_is_escaped_and_cut(problems: Find, minimal: str) -> None:
     """Control, bidirectional and endless text reaches no terminal."""
-    found = problems(minimal + '"\\e[31m\\u202e\\ud800": 1\nbaseline: "' + "x" * 5000 + '"\n')
+    found = problems(minimal + '"\\e[31m\\u202e": 1\nbaseline: "' + "x" * 5000 + '"\n')
     assert all(problem.isprintable() and len(problem) < 300 for problem in found)
-    assert "unknown key \\x1b[31m\\u202e\\ud800" in "\n".join(found)
+    assert "unknown key \\x1b[31m\\u202e;" in "\n".join(found)
 
 
 def test_many_problems_are_counted(problems: Find, minimal: str) -> None:

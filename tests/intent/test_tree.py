@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Find = Callable[[str | bytes], list[str]] if TYPE_CHECKING else object
 
-LAUGHS = "a: &a [x]\n" + "".join(f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True))
+LAUGHS = "a: &a [x]\n" + "".join(
+    f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)
+)
 
 UNREADABLE: list[tuple[str | bytes, str]] = [
     ("", "1: an intent is a mapping such as version: 1, but got nothing"),
@@ -30,6 +32,7 @@ UNREADABLE: list[tuple[str | bytes, str]] = [
     ("version: 1\nprefer: lexicographic: [size]\n", "2: this is no YAML: mapping values are not allowed"),
     ("a: \x00\n", "1: this is no YAML: character #x0000 is not allowed"),
     ('a: 1\nb: "\\UFFFFFFFF"\n', ""),
+    ('a: 1\nb: "\\ud800"\n', "2: text is Unicode, but got half a character in \\ud800"),
     (LAUGHS, "1: anchors and aliases are not supported, but got a; write it out"),
     ("a: &a [*a]\n", "1: anchors and aliases are not supported, but got a; write it out"),
     ("a: *b\n", "1: anchors and aliases are not supported, but got b; write it out"),
@@ -39,7 +42,7 @@ UNREADABLE: list[tuple[str | bytes, str]] = [
     ("? [a]\n: 1\n", "1: a key is plain text, but got a list or a mapping"),
     ("a: " + "[" * 100_000, "1: an intent nests at most 20 levels deep, but this goes deeper"),
     ("- " * 100_000, "1: an intent nests at most 20 levels deep, but this goes deeper"),
-    ("a:\n" + "- 1\n" * 20_001, "20000: an intent has at most 20000 values, but this file has more"),
+    ("a:\n" + "- 1\n" * 20_001, "19999: an intent has at most 20000 values, but this file has more"),
     (b"a: 1\nb: \xff\n", "2: an intent is UTF-8 text, but got byte 0xff"),
     ("version: 1\n".encode("utf-16"), "1: an intent is UTF-8 text, but got byte 0xff"),
     (b"a: " + b"x" * (1 << 20), "1: an intent has at most 1 MiB, but this file is larger"),

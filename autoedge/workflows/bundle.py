@@ -1,0 +1,368 @@
+"""Verify a bundle against its own record, and run it on data; never by executing anything that it brings along."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from autoedge.deploy.compare import Check, Kept, compare
+from autoedge.deploy.read import Bundle, read_bundle
+from autoedge.errors import BundleError, DataError, TargetError
+from autoedge.measurement import Measurement, Phase, Source, Value
+from autoedge.metric import METRICS, QUALITY
+from autoedge.workflows.events import Began, Doing, Measured, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy as np
+
+    from autoedge.bench.task import Task
+    from autoedge.candidate import Candidate
+    from autoedge.device import Device
+    from autoedge.targets.base import Target
+    from autoedge.workflows.events import Listener
+
+_FEWEST = 2
+_LONGEST_S = 3600.0
+_MOST_CALLS = 10_000_000
+_SHARE_OF_MEMORY = 0.8
+# No warm-up and no timed window: only the answers count.
+_JUST_RUN = {
+    **dict.fromkeys(("warmup_seconds", "warmup_cap_seconds", "block_seconds", "latency_seconds", "cap_seconds"), 0.0),
+    **dict.fromkeys(("warmup_calls", "block_calls", "latency_calls"), 1),
+    "block_tolerance": 1.0,
+}
+_TIME = frozenset({"latency_p50", "latency_p90", "latency_p95", "latency_p99", "cold_start", "throughput"})
+_DISTURBED = ("background_load", "unsteady_warmup", "warming", "slowdown", "shifted")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What verifying a bundle came to; its files are unaltered, or there would be none.
+
+    Attributes:
+        bundle: As read.
+        device: This machine.
+        comparable: Whether device and runtime version are those of the record, so that speed and memory can be judged.
+        checks: Each recorded figure held against the new one.
+        processes: Valid measurements behind the new figures.
+        flags: Of the new measurements.
+        notes: What the reader must know.
+    """
+
+    bundle: Bundle
+    device: Device
+    comparable: bool
+    checks: tuple[Check, ...]
+    processes: int
+    flags: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def outcome(self) -> Literal["ok", "outside", "undecided"]:
+        """Outside when any figure is; undecided when any is, or when speed and memory could not be judged; else ok."""
+        outcomes = {check.outcome for check in self.checks}
+        if Kept.OUTSIDE in outcomes:
+            return "outside"
+        return "undecided" if Kept.UNDECIDED in outcomes or not self.comparable else "ok"
+
+    def plain(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "schema_version": 1,
+            "outcome": self.outcome,
+            "candidate_id": self.bundle.candidate.candidate_id,
+            "fingerprint": {"recorded": self.bundle.fingerprint, "now": self.device.fingerprint},
+            "comparable": self.comparable,
+            "processes": self.processes,
+            "flags": list(self.flags),
+            "notes": list(self.notes),
+            "checks": [asdict(check) for check in self.checks],
+        }
+
+
+def verify_bundle(
+    folder: Path, *, data: Path | None = None, on_event: Listener | None = None, processes: int = 6
+) -> Verification:
+    """Check a bundle's hashes, measure its model again in fresh processes, and compare with its record.
+
+    Time and memory are judged only where device and runtime version are those of the record. Quality is checked only
+    with the recorded evaluation data; estimates never. A change for the better is kept word. A figure that is outside
+    while something disturbs this machine that did not when it was recorded is undecided.
+
+    Args:
+        folder: The bundle's.
+        data: The evaluation data that its quality was measured on.
+        on_event: Told of each measurement.
+        processes: How many, at least two; the recorded figures rest on six or more.
+
+    Raises:
+        BundleError: The bundle is altered, incomplete, or of a protocol that this AutoEdge does not measure.
+        ModelError: Its model is broken or hostile.
+        DataError: The data cannot be read.
+        TargetError: Nothing can be measured here.
+    """
+    if processes < _FEWEST:
+        raise ValueError(f"an interval takes at least {_FEWEST} processes, but got {processes}")
+    bundle = read_bundle(folder)
+    _check_protocol(bundle)
+    task, notes = _task(bundle, data)
+    with _workplace(bundle) as (place, target):
+        device = target.device or target.probe()
+        rows = _measure(bundle, task, place, target, processes, on_event or silent)
+    valid = [row for row in rows if row.ok]
+    failures = dict.fromkeys(row.reason for row in rows if not row.ok)
+    notes += [f"{len(rows) - len(valid)} of {len(rows)} measurements failed: {reason}" for reason in failures]
+    differences = _differences(bundle, device)
+    comparable = not differences and len(valid) >= _FEWEST
+    checks = tuple(_checks(bundle, valid, task, differences))
+    flags = tuple(dict.fromkeys(flag for row in valid for flag in row.flags))
+    return Verification(bundle, device, comparable, checks, len(valid), flags, (*notes, *differences))
+
+
+def run_bundle(folder: Path, data: Path) -> dict[str, np.ndarray]:
+    """A bundle's answers for the samples of an npz file, computed by AutoEdge's own agent.
+
+    Returns:
+        ``scores`` (samples x classes, float32) and ``classes`` (samples).
+
+    Raises:
+        BundleError: The bundle is altered or incomplete, names no output with scores, or its model does not run.
+        ModelError: Its model is broken or hostile.
+        DataError: The data do not fit the model.
+        TargetError: The runtime is missing here.
+    """
+    from autoedge.bench.task import file_hash
+
+    bundle = read_bundle(folder)
+    if bundle.scores is None:
+        raise BundleError(f"{folder}: names no output with scores; run it with its own run.py")
+    _check_data(bundle, data)
+    data_hash = file_hash(data)
+    with _workplace(bundle) as (_, target):
+        target.send_files({bundle.model_hash: bundle.model, data_hash: data})
+        reply = target.run(_job(bundle, data_hash, target), {})
+    if "done" not in reply.body:
+        reason = reply.body.get("failed", "it was cancelled")
+        raise BundleError(f"{folder}: the model did not run: {reason}")
+    scores = reply.arrays["scores"]
+    return {"scores": scores, "classes": scores.argmax(axis=1)}
+
+
+@contextmanager
+def _workplace(bundle: Bundle) -> Iterator[tuple[Path, Target]]:
+    """A folder for one verification and an agent on this machine that can run the bundle's model."""
+    from autoedge.models.inspect import inspect_model
+    from autoedge.registry import places
+    from autoedge.targets.local import LocalTarget
+
+    runtime = bundle.candidate.configuration.runtime
+    known = places("autoedge.runtimes")
+    if runtime not in known:
+        raise BundleError(f"{bundle.folder}: needs runtime '{runtime}', but known are {', '.join(sorted(known))}")
+    inspect_model(bundle.model)  # in a process of its own: hostile models end here
+    with TemporaryDirectory(prefix="autoedge-bundle-") as name:
+        place = Path(name)
+        with LocalTarget(known, blobs=place / "blobs", jobs=place / "jobs") as target:
+            if target.device is None or runtime not in target.device.runtimes:
+                raise TargetError(f"{runtime} is not installed here: pip install {runtime}=={bundle.runtime_version}")
+            yield place, target
+
+
+def _check_protocol(bundle: Bundle) -> None:
+    """The record must be of a protocol that can be measured here, in reasonable time."""
+    from autoedge.bench.presets import PRESETS, VERSION
+
+    protocol, needed = bundle.protocol, PRESETS["quick"].keys() - {"processes"}
+    if protocol.version != VERSION:
+        raise BundleError(
+            f"{bundle.folder}: was measured by version {protocol.version} of the protocol, but this AutoEdge measures "
+            f"by version {VERSION}; verify it with the AutoEdge that built it: {bundle.tools.get('autoedge', 'unknown')}"
+        )
+    for name in sorted({*needed, *({"rate"} & protocol.parameters.keys())}):
+        number = protocol.parameters.get(name)
+        most = _LONGEST_S if name.endswith("_seconds") else _MOST_CALLS
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= most:
+            raise BundleError(f"{bundle.folder}: protocol.{name} lies above 0, up to {most:g}, but is {number!r:.40}")
+
+
+def _check_data(bundle: Bundle, data: Path) -> None:
+    """The samples fit the model as the bundle describes it."""
+    import numpy as np
+
+    from autoedge.preprocessing.fit import fit_array
+    from autoedge.preprocessing.npz import Npz
+
+    npz = Npz(data)
+    for tensor_name, name in npz.match([tensor.name for tensor in bundle.inputs]).items():
+        header = npz.arrays[name]
+        tensor = next(each for each in bundle.inputs if each.name == tensor_name)
+        if header.shape[0] == 0:
+            raise DataError(f"{data}: array '{name}' holds no samples")
+        try:
+            fit_array(np.empty((0, *header.shape[1:]), header.dtype), tensor.shape, tensor.dtype)
+        except DataError as error:
+            raise DataError(f"{data}: array '{name}': {error}") from error
+
+
+def _task(bundle: Bundle, data: Path | None) -> tuple[Task, list[str]]:
+    """What to measure on; data other than the recorded ones are left out, and that is said."""
+    from autoedge.bench.task import Task, file_hash, read_labels
+    from autoedge.preprocessing.npz import Npz
+
+    notes: list[str] = []
+    labels = None
+    if data is not None and file_hash(data) != bundle.data_hash:
+        notes.append(f"{data.name} is not the file that the bundle was measured on: quality is not checked with it")
+        data = None
+    if data is not None:
+        _check_data(bundle, data)
+        labels = read_labels(Npz(data))
+    elif bundle.data_hash:
+        notes.append("measured on generated inputs: give the evaluation data to use them and to check quality")
+    task = Task(
+        data=data,
+        data_hash=bundle.data_hash if data is not None else "",
+        labels=labels,
+        scores={} if bundle.scores is None else {bundle.candidate.configuration.model: bundle.scores},
+        rate=_rate(bundle),
+        battery_wh=None,
+        idle_power={},
+        reference="",
+        seed=0,
+    )
+    return task, notes
+
+
+def _rate(bundle: Bundle) -> float | None:
+    rate = bundle.protocol.parameters.get("rate")
+    return None if rate is None else float(rate)
+
+
+@dataclass(frozen=True)
+class _BundledModel:
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+def _measure(
+    bundle: Bundle, task: Task, place: Path, target: Target, processes: int, tell: Listener
+) -> list[Measurement]:
+    """Measure as a run does, with a store that nobody keeps."""
+    from autoedge.bench.bench import Bench
+    from autoedge.candidate import Candidate
+    from autoedge.intent.resolved import Limits
+    from autoedge.store.store import Store
+
+    candidate = Candidate(bundle.candidate.configuration, target.name)
+    model = _BundledModel(bundle.model, bundle.model_hash, bundle.model.stat().st_size)
+    store = Store(place / "measurements.db")
+    try:
+        bench = Bench(
+            store=store,
+            folder=place,
+            task=task,
+            protocol=bundle.protocol,
+            limits=Limits(None, None),
+            targets={target.name: target},
+            variant_of=lambda _: model,
+            variant_key=lambda _: model.sha256,
+        )
+        return list(_replicates(bench.measure, candidate, processes, tell))
+    finally:
+        store.close()
+
+
+def _replicates(measure: Any, candidate: Candidate, processes: int, tell: Listener) -> Iterator[Measurement]:
+    begun = time.monotonic()
+    for replicate in range(processes):
+        tell(Began(candidate))
+        row = measure(candidate, Phase.CONFIRM, replicate, "verify", lambda doing: tell(Doing(candidate, doing)))
+        if row is None:
+            raise KeyboardInterrupt
+        tell(Measured(candidate, row, replicate + 1, processes, time.monotonic() - begun, None, None))
+        yield row
+
+
+def _differences(bundle: Bundle, device: Device) -> list[str]:
+    """Why figures of this machine cannot be held against the recorded ones."""
+    differences = []
+    if device.fingerprint != bundle.fingerprint:
+        differences.append("this is not the device that the bundle was measured on: time and memory are not judged")
+    runtime = bundle.candidate.configuration.runtime
+    installed = device.runtimes.get(runtime)
+    if installed != bundle.runtime_version:
+        differences.append(
+            f"{runtime} {installed} is installed, but {bundle.runtime_version} was measured: time and memory are not judged"
+        )
+    return differences
+
+
+def _checks(bundle: Bundle, valid: list[Measurement], task: Task, differences: list[str]) -> Iterator[Check]:
+    from autoedge.bench.evidence import Evidence, Spread
+
+    enough = len(valid) >= _FEWEST
+    figures: Mapping[str, Value] = {}
+    if enough:
+        figures = Evidence(bundle.candidate.candidate_id, valid, Spread({})).result().metrics
+    disturbance = _disturbance(bundle, valid)
+    for metric in METRICS.values():
+        recorded = bundle.result.metrics.get(metric.key)
+        if recorded is None:
+            continue
+        now = None if recorded.source is Source.ESTIMATED else figures.get(metric.key)
+        reason = _unchecked(metric.name, recorded, task, differences)
+        if reason:
+            yield Check(metric.key, recorded, now, Kept.UNCHECKED, reason)
+        elif now is None:
+            missing = "too few calls within the protocol's time" if enough else "too few valid measurements"
+            yield Check(metric.key, recorded, None, Kept.UNDECIDED, missing)
+        else:
+            check = compare(metric.key, recorded, now)
+            if check.outcome is Kept.OUTSIDE and metric.name in _TIME and disturbance:
+                check = Check(metric.key, recorded, now, Kept.UNDECIDED, disturbance)
+            yield check
+
+
+def _unchecked(name: str, recorded: Value, task: Task, differences: list[str]) -> str:
+    if recorded.source is Source.ESTIMATED:
+        return "an estimate, not a measurement"
+    if name in QUALITY:
+        if name == "agreement":
+            return "it takes the outputs of the intent's reference model"
+        return "" if task.labels is not None else "it takes the evaluation data"
+    return "" if name == "size" or not differences else "measured on another device or runtime version"
+
+
+def _disturbance(bundle: Bundle, valid: list[Measurement]) -> str:
+    """What at least half of the new processes suffered from and the recorded ones did not."""
+    for flag in _DISTURBED:
+        count = sum(flag in row.flags for row in valid)
+        if flag not in bundle.result.flags and count * 2 >= max(1, len(valid)):
+            return f"{flag} in {count} of {len(valid)} processes, but not when recorded: quiet the machine, try again"
+    return ""
+
+
+def _job(bundle: Bundle, data_hash: str, target: Target) -> dict[str, Any]:
+    configuration = bundle.candidate.configuration
+    memory = target.device.memory_mib * _SHARE_OF_MEMORY if target.device else float("inf")
+    return {
+        "runtime": configuration.runtime,
+        "model": bundle.model_hash,
+        "data": data_hash,
+        "knobs": {name: value for name, value in configuration.knobs.items() if name != "batch"},
+        "batch": configuration.batch,
+        "seed": 0,
+        "scores": bundle.scores,
+        "evaluate": "full",
+        "tolerance": 0.0,
+        "protocol": _JUST_RUN,
+        "limits": {"time_s": _LONGEST_S, "memory_mib": memory},
+        "key": {},
+    }

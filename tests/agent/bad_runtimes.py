@@ -1,0 +1,97 @@
+"""Runtimes that misbehave, each in one way; loaded by workers through their place in this file."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from autoedge.runtimes.onnxruntime import OnnxRuntime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from autoedge.runtimes.base import Session
+
+
+class Crashing(OnnxRuntime):
+    """Reads address zero while loading."""
+
+    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+        """Crash."""
+        ctypes.string_at(0)
+        return super().load(path, knobs)
+
+
+class Killed(OnnxRuntime):
+    """Is killed from outside, as the kernel does when memory runs out."""
+
+    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+        """Die by SIGKILL."""
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().load(path, knobs)
+
+
+class Hanging(OnnxRuntime):
+    """Never comes back from loading."""
+
+    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+        """Hang."""
+        time.sleep(3600)
+        return super().load(path, knobs)
+
+
+class Hungry(OnnxRuntime):
+    """Takes more and more resident memory."""
+
+    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+        """Take memory until stopped."""
+        taken = []
+        while True:
+            taken.append(bytearray(os.urandom(2**20)) * 16)
+            time.sleep(0.005)
+
+
+class Leaving(OnnxRuntime):
+    """Ends the process."""
+
+    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+        """Leave with a last word."""
+        print("no licence found", file=sys.stderr)  # noqa: T201
+        sys.stderr.flush()
+        os._exit(7)
+
+
+class Chatty(OnnxRuntime):
+    """Prints to standard output and error while it works well."""
+
+    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+        """Print, then load."""
+        os.write(1, b"AE1 5 0\ngarbage\n" * 100)
+        os.write(2, b"\xff\xfe noise\n")
+        return super().load(path, knobs)
+
+
+class Garbling(OnnxRuntime):
+    """Writes garbage onto every descriptor that it finds, the reply channel among them."""
+
+    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+        """Write garbage everywhere."""
+        for descriptor in range(3, 20):
+            try:
+                os.write(descriptor, b"this is no frame\n")
+            except OSError:
+                continue
+        return super().load(path, knobs)
+
+
+class Raising(OnnxRuntime):
+    """Raises an error of its own kind."""
+
+    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+        """Raise."""
+        raise LookupError("the accelerator is asleep")
