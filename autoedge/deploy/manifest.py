@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
@@ -14,8 +14,18 @@ _PLACE = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){
 _VERSION = r"^[0-9][0-9A-Za-z.+!-]{0,31}$"
 _MOST = 65_536
 
+_Plain = bool | int | float | str
+
+
+def _bounded(value: _Plain) -> _Plain:
+    """Nobody starts a million threads because a file says so."""
+    if not isinstance(value, str) and abs(value) > _MOST:
+        raise ValueError(f"numbers of a configuration lie in -{_MOST} to {_MOST}")
+    return value
+
+
 Hash = Annotated[str, Field(pattern=_HASH)]
-Scalar = bool | Annotated[int, Field(ge=-_MOST, le=_MOST)] | float | str
+Scalar = Annotated[_Plain, AfterValidator(_bounded)]
 
 
 class _Form(BaseModel):
@@ -92,7 +102,7 @@ class ProtocolForm(_Form):
 
     name: str
     version: int
-    parameters: dict[str, bool | int | float | str]
+    parameters: dict[str, _Plain]
 
 
 class DecisionForm(_Form):

@@ -104,7 +104,8 @@ def _figures(metrics: Mapping[str, Value]) -> Iterator[str]:
             unit = f" {metric.unit}" if metric.unit else ""
             interval = f"{value.low:.4g} to {value.high:.4g}"
             source = f"**{value.source}**" if value.source is Source.ESTIMATED else value.source.value
-            yield f"| {_plain(metric.name)} | {value.value:.4g}{unit} | {interval} | {source} | {_plain(value.estimator)} |"
+            how = _plain(value.estimator)
+            yield f"| {_plain(metric.name)} | {value.value:.4g}{unit} | {interval} | {source} | {how} |"
 
 
 def _decision(decision: Mapping[str, Any]) -> str:

@@ -97,7 +97,8 @@ class Predictor:
             rows = {name: array[start : start + self.batch] for name, array in arrays.items()}
             valid = len(next(iter(rows.values())))
             batch = {port.name: fit_batch(rows[port.name], port.shape, port.dtype, self.batch) for port in self.inputs}
-            yield {name: _of_samples(name, out, valid) for name, out in zip(self._outputs, self._call(batch))}
+            outputs = self._call(batch)
+            yield {name: _of_samples(name, outputs[place], valid) for place, name in enumerate(self._outputs)}
 
 
 def load(folder: str | Path = HERE) -> Predictor:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from autoedge.errors import IntentError
+from autoedge.intent.problem import shown
 from autoedge.intent.resolved import name_from
 from autoedge.intent.tree import scalar
 
@@ -68,7 +69,7 @@ def starter_intent(models: Sequence[Path], evaluation: Path | None, calibration:
         relative_to: The folder that the intent will lie in.
 
     Raises:
-        IntentError: There is no model.
+        IntentError: There is no model, or a file name is no Unicode.
     """
     if not models:
         raise IntentError("an intent has at least one model, but got none; name a model file")
@@ -96,7 +97,10 @@ def _data(evaluation: Path | None, calibration: Path | None, relative_to: Path) 
 
 
 def _relative(path: Path, folder: Path) -> str:
-    return os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
+    text = os.path.relpath(path.parent.resolve() / path.name, folder.resolve())
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise IntentError(f"a file that an intent names has a Unicode name, but got {shown(text)}; rename it")
+    return text
 
 
 def _unique(names: Sequence[str]) -> list[str]:

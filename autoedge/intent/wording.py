@@ -47,8 +47,8 @@ def worded(node: Node, details: ErrorDetails) -> tuple[Loc, str]:
         key = str(details["loc"][-1])
         return (node.loc, "a value is required") if node.value is None else (node.loc, f"{key} is required")
     if kind == "extra_forbidden":
-        *parent, key = node.loc
-        return tuple(parent), f"unknown key {shown(key)}{suggestion(str(key), known_keys(tuple(parent)))}"
+        parent, word = node.loc[:-1], str(node.loc[-1])
+        return parent, f"unknown key {shown(word)}{suggestion(word, known_keys(parent))}"
     if kind == "literal_error":
         return node.loc, _worded_choice(details)
     rule = _RULES[kind] % details.get("ctx", {}) if kind in _RULES else details["msg"]

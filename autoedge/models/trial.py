@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Feed = Mapping[str, np.ndarray]
 
-_CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_NOISE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from .+? failed: ?")
 
 
 def probe(inputs: Sequence[Tensor]) -> dict[str, np.ndarray]:
@@ -67,7 +67,7 @@ def _load(path: Path) -> Any:
     try:
         return OnnxRuntime().load(path, {})
     except ModelError as error:
-        raise ModelError(_CODE.sub("", str(error))) from error
+        raise ModelError(_NOISE.sub("", str(error))) from error
 
 
 def _run(session: Any, feed: Feed) -> dict[str, np.ndarray]:
@@ -76,5 +76,5 @@ def _run(session: Any, feed: Feed) -> dict[str, np.ndarray]:
     try:
         values = session.bind(names)(feed)
     except Exception as error:  # the engine's errors share no base class below Exception
-        raise ModelError(f"ONNX Runtime cannot run it: {_CODE.sub('', str(error))}") from error
+        raise ModelError(f"ONNX Runtime cannot run it: {_NOISE.sub('', str(error))}") from error
     return {name: value for name, value in zip(names, values, strict=True) if np.asarray(value).dtype.kind in "fiub"}

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autoedge.deploy.compare import Check, Kept, compare
 from autoedge.deploy.read import Bundle, read_bundle
+from autoedge.deploy.verification import Remeasured, Verification, judge
 from autoedge.errors import BundleError, DataError, TargetError
-from autoedge.measurement import Measurement, Phase, Source, Value
-from autoedge.metric import METRICS, QUALITY
+from autoedge.measurement import Measurement, Phase
 from autoedge.workflows.events import Began, Doing, Measured, silent
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from autoedge.bench.task import Task
     from autoedge.candidate import Candidate
     from autoedge.device import Device
+    from autoedge.measurement import Value
     from autoedge.targets.base import Target
     from autoedge.workflows.events import Listener
 
@@ -37,53 +38,14 @@ _JUST_RUN = {
     **dict.fromkeys(("warmup_calls", "block_calls", "latency_calls"), 1),
     "block_tolerance": 1.0,
 }
-_TIME = frozenset({"latency_p50", "latency_p90", "latency_p95", "latency_p99", "cold_start", "throughput"})
-_DISTURBED = ("background_load", "unsteady_warmup", "warming", "slowdown", "shifted")
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What verifying a bundle came to; its files are unaltered, or there would be none.
+class _Workplace(NamedTuple):
+    """A folder for one visit to a bundle, and an agent on this machine."""
 
-    Attributes:
-        bundle: As read.
-        device: This machine.
-        comparable: Whether device and runtime version are those of the record, so that speed and memory can be judged.
-        checks: Each recorded figure held against the new one.
-        processes: Valid measurements behind the new figures.
-        flags: Of the new measurements.
-        notes: What the reader must know.
-    """
-
-    bundle: Bundle
+    folder: Path
+    target: Target
     device: Device
-    comparable: bool
-    checks: tuple[Check, ...]
-    processes: int
-    flags: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def outcome(self) -> Literal["ok", "outside", "undecided"]:
-        """Outside when any figure is; undecided when any is, or when speed and memory could not be judged; else ok."""
-        outcomes = {check.outcome for check in self.checks}
-        if Kept.OUTSIDE in outcomes:
-            return "outside"
-        return "undecided" if Kept.UNDECIDED in outcomes or not self.comparable else "ok"
-
-    def plain(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "schema_version": 1,
-            "outcome": self.outcome,
-            "candidate_id": self.bundle.candidate.candidate_id,
-            "fingerprint": {"recorded": self.bundle.fingerprint, "now": self.device.fingerprint},
-            "comparable": self.comparable,
-            "processes": self.processes,
-            "flags": list(self.flags),
-            "notes": list(self.notes),
-            "checks": [asdict(check) for check in self.checks],
-        }
 
 
 def verify_bundle(
@@ -91,9 +53,7 @@ def verify_bundle(
 ) -> Verification:
     """Check a bundle's hashes, measure its model again in fresh processes, and compare with its record.
 
-    Time and memory are judged only where device and runtime version are those of the record. Quality is checked only
-    with the recorded evaluation data; estimates never. A change for the better is kept word. A figure that is outside
-    while something disturbs this machine that did not when it was recorded is undecided.
+    What is judged and how is said at ``autoedge.deploy.verification.judge``.
 
     Args:
         folder: The bundle's.
@@ -112,17 +72,12 @@ def verify_bundle(
     bundle = read_bundle(folder)
     _check_protocol(bundle)
     task, notes = _task(bundle, data)
-    with _workplace(bundle) as (place, target):
-        device = target.device or target.probe()
-        rows = _measure(bundle, task, place, target, processes, on_event or silent)
+    with _workplace(bundle) as workplace:
+        rows = _measure(bundle, task, workplace, processes, on_event or silent)
     valid = [row for row in rows if row.ok]
     failures = dict.fromkeys(row.reason for row in rows if not row.ok)
     notes += [f"{len(rows) - len(valid)} of {len(rows)} measurements failed: {reason}" for reason in failures]
-    differences = _differences(bundle, device)
-    comparable = not differences and len(valid) >= _FEWEST
-    checks = tuple(_checks(bundle, valid, task, differences))
-    flags = tuple(dict.fromkeys(flag for row in valid for flag in row.flags))
-    return Verification(bundle, device, comparable, checks, len(valid), flags, (*notes, *differences))
+    return judge(bundle, _remeasured(workplace.device, valid, task), notes)
 
 
 def run_bundle(folder: Path, data: Path) -> dict[str, np.ndarray]:
@@ -144,9 +99,9 @@ def run_bundle(folder: Path, data: Path) -> dict[str, np.ndarray]:
         raise BundleError(f"{folder}: names no output with scores; run it with its own run.py")
     _check_data(bundle, data)
     data_hash = file_hash(data)
-    with _workplace(bundle) as (_, target):
-        target.send_files({bundle.model_hash: bundle.model, data_hash: data})
-        reply = target.run(_job(bundle, data_hash, target), {})
+    with _workplace(bundle) as workplace:
+        workplace.target.send_files({bundle.model_hash: bundle.model, data_hash: data})
+        reply = workplace.target.run(_job(bundle, data_hash, workplace.device), {})
     if "done" not in reply.body:
         reason = reply.body.get("failed", "it was cancelled")
         raise BundleError(f"{folder}: the model did not run: {reason}")
@@ -155,8 +110,8 @@ def run_bundle(folder: Path, data: Path) -> dict[str, np.ndarray]:
 
 
 @contextmanager
-def _workplace(bundle: Bundle) -> Iterator[tuple[Path, Target]]:
-    """A folder for one verification and an agent on this machine that can run the bundle's model."""
+def _workplace(bundle: Bundle) -> Iterator[_Workplace]:
+    """An agent on this machine that can run the bundle's model, for as long as it is needed."""
     from autoedge.models.inspect import inspect_model
     from autoedge.registry import places
     from autoedge.targets.local import LocalTarget
@@ -169,9 +124,10 @@ def _workplace(bundle: Bundle) -> Iterator[tuple[Path, Target]]:
     with TemporaryDirectory(prefix="autoedge-bundle-") as name:
         place = Path(name)
         with LocalTarget(known, blobs=place / "blobs", jobs=place / "jobs") as target:
-            if target.device is None or runtime not in target.device.runtimes:
+            device = target.device or target.probe()
+            if runtime not in device.runtimes:
                 raise TargetError(f"{runtime} is not installed here: pip install {runtime}=={bundle.runtime_version}")
-            yield place, target
+            yield _Workplace(place, target, device)
 
 
 def _check_protocol(bundle: Bundle) -> None:
@@ -182,7 +138,7 @@ def _check_protocol(bundle: Bundle) -> None:
     if protocol.version != VERSION:
         raise BundleError(
             f"{bundle.folder}: was measured by version {protocol.version} of the protocol, but this AutoEdge measures "
-            f"by version {VERSION}; verify it with the AutoEdge that built it: {bundle.tools.get('autoedge', 'unknown')}"
+            f"by version {VERSION}; verify it with the AutoEdge that built it"
         )
     for name in sorted({*needed, *({"rate"} & protocol.parameters.keys())}):
         number = protocol.parameters.get(name)
@@ -218,7 +174,7 @@ def _task(bundle: Bundle, data: Path | None) -> tuple[Task, list[str]]:
     notes: list[str] = []
     labels = None
     if data is not None and file_hash(data) != bundle.data_hash:
-        notes.append(f"{data.name} is not the file that the bundle was measured on: quality is not checked with it")
+        notes.append(f"{data.name} is not the file that the bundle was measured on: quality is not checked")
         data = None
     if data is not None:
         _check_data(bundle, data)
@@ -251,15 +207,14 @@ class _BundledModel:
     size_bytes: int
 
 
-def _measure(
-    bundle: Bundle, task: Task, place: Path, target: Target, processes: int, tell: Listener
-) -> list[Measurement]:
+def _measure(bundle: Bundle, task: Task, workplace: _Workplace, processes: int, tell: Listener) -> list[Measurement]:
     """Measure as a run does, with a store that nobody keeps."""
     from autoedge.bench.bench import Bench
     from autoedge.candidate import Candidate
     from autoedge.intent.resolved import Limits
     from autoedge.store.store import Store
 
+    place, target, _ = workplace
     candidate = Candidate(bundle.candidate.configuration, target.name)
     model = _BundledModel(bundle.model, bundle.model_hash, bundle.model.stat().st_size)
     store = Store(place / "measurements.db")
@@ -290,68 +245,18 @@ def _replicates(measure: Any, candidate: Candidate, processes: int, tell: Listen
         yield row
 
 
-def _differences(bundle: Bundle, device: Device) -> list[str]:
-    """Why figures of this machine cannot be held against the recorded ones."""
-    differences = []
-    if device.fingerprint != bundle.fingerprint:
-        differences.append("this is not the device that the bundle was measured on: time and memory are not judged")
-    runtime = bundle.candidate.configuration.runtime
-    installed = device.runtimes.get(runtime)
-    if installed != bundle.runtime_version:
-        differences.append(
-            f"{runtime} {installed} is installed, but {bundle.runtime_version} was measured: time and memory are not judged"
-        )
-    return differences
-
-
-def _checks(bundle: Bundle, valid: list[Measurement], task: Task, differences: list[str]) -> Iterator[Check]:
+def _remeasured(device: Device, valid: list[Measurement], task: Task) -> Remeasured:
     from autoedge.bench.evidence import Evidence, Spread
 
-    enough = len(valid) >= _FEWEST
     figures: Mapping[str, Value] = {}
-    if enough:
-        figures = Evidence(bundle.candidate.candidate_id, valid, Spread({})).result().metrics
-    disturbance = _disturbance(bundle, valid)
-    for metric in METRICS.values():
-        recorded = bundle.result.metrics.get(metric.key)
-        if recorded is None:
-            continue
-        now = None if recorded.source is Source.ESTIMATED else figures.get(metric.key)
-        reason = _unchecked(metric.name, recorded, task, differences)
-        if reason:
-            yield Check(metric.key, recorded, now, Kept.UNCHECKED, reason)
-        elif now is None:
-            missing = "too few calls within the protocol's time" if enough else "too few valid measurements"
-            yield Check(metric.key, recorded, None, Kept.UNDECIDED, missing)
-        else:
-            check = compare(metric.key, recorded, now)
-            if check.outcome is Kept.OUTSIDE and metric.name in _TIME and disturbance:
-                check = Check(metric.key, recorded, now, Kept.UNDECIDED, disturbance)
-            yield check
+    if len(valid) >= _FEWEST:
+        figures = Evidence(valid[0].candidate_id, valid, Spread({})).result().metrics
+    flags = Counter(flag for row in valid for flag in row.flags)
+    return Remeasured(device, figures, len(valid), flags, labelled=task.labels is not None)
 
 
-def _unchecked(name: str, recorded: Value, task: Task, differences: list[str]) -> str:
-    if recorded.source is Source.ESTIMATED:
-        return "an estimate, not a measurement"
-    if name in QUALITY:
-        if name == "agreement":
-            return "it takes the outputs of the intent's reference model"
-        return "" if task.labels is not None else "it takes the evaluation data"
-    return "" if name == "size" or not differences else "measured on another device or runtime version"
-
-
-def _disturbance(bundle: Bundle, valid: list[Measurement]) -> str:
-    """What at least half of the new processes suffered from and the recorded ones did not."""
-    for flag in _DISTURBED:
-        count = sum(flag in row.flags for row in valid)
-        if flag not in bundle.result.flags and count * 2 >= max(1, len(valid)):
-            return f"{flag} in {count} of {len(valid)} processes, but not when recorded: quiet the machine, try again"
-    return ""
-
-
-def _job(bundle: Bundle, data_hash: str, target: Target) -> dict[str, Any]:
+def _job(bundle: Bundle, data_hash: str, device: Device) -> dict[str, Any]:
     configuration = bundle.candidate.configuration
-    memory = target.device.memory_mib * _SHARE_OF_MEMORY if target.device else float("inf")
     return {
         "runtime": configuration.runtime,
         "model": bundle.model_hash,
@@ -363,6 +268,6 @@ def _job(bundle: Bundle, data_hash: str, target: Target) -> dict[str, Any]:
         "evaluate": "full",
         "tolerance": 0.0,
         "protocol": _JUST_RUN,
-        "limits": {"time_s": _LONGEST_S, "memory_mib": memory},
+        "limits": {"time_s": _LONGEST_S, "memory_mib": device.memory_mib * _SHARE_OF_MEMORY},
         "key": {},
     }

@@ -118,7 +118,7 @@ def _constraints(intent: Intent) -> tuple[Constraint, ...]:
     """A candidate slower than the workload is infeasible, whatever else was asked for."""
     if intent.rate is None:
         return intent.constraints
-    return (*intent.constraints, read_constraint(f"throughput >= {intent.rate!r} / s"))
+    return (*intent.constraints, read_constraint(f"throughput >= {intent.rate:.12g} / s"))
 
 
 def _check_inputs(name: str, info: ModelInfo, data: Npz | None) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-Find = Callable[[str | bytes], list[str]] if TYPE_CHECKING else object
+    Find = Callable[[str | bytes], list[str]]
 
 LAUGHS = "a: &a [x]\n" + "".join(
     f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)

@@ -1,0 +1,58 @@
+"""Configurations in few words, and which knobs are worth a word."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from autoedge_cli.render_figures import NONE
+from autoedge_cli.render_text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+_WORD = 40
+
+
+def level(value: Any) -> str:
+    """A knob's level; what does not apply is a dash (a table read from CSV holds NaN there, and 2 as 2.0)."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return NONE
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return printable(value, _WORD)
+
+
+def recipe_words(recipe: Mapping[str, Any]) -> str:
+    """How the model file is made: ``int8-static minmax/channel``."""
+    words = {name: level(value) for name, value in sorted(recipe.items())}
+    precision = words.pop("precision", "")
+    return " ".join(part for part in (precision, "/".join(w for w in words.values() if w != NONE)) if part)
+
+
+def knob_words(knobs: Mapping[str, Any], shown: Collection[str] | None = None) -> str:
+    """Knobs with their levels, those ``shown`` only: ``batch=4 threads=2``."""
+    named = [(name, level(value)) for name, value in knobs.items() if shown is None or name in shown]
+    return " ".join(f"{printable(name, _WORD)}={value}" for name, value in named if value != NONE)
+
+
+def words(configuration: Mapping[str, Any], shown: Collection[str] | None = None) -> str:
+    """A configuration in canonical form: model, recipe and knobs."""
+    parts = [
+        level(configuration["model"]),
+        recipe_words(configuration["recipe"]),
+        knob_words(configuration["knobs"], shown),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def varying(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of the knobs that are not the same (or not present) in all rows, in order of appearance."""
+    everyone = [{name: level(value) for name, value in row.items()} for row in rows]
+    names = dict.fromkeys(name for row in everyone for name in row)
+    return [name for name in names if len({row.get(name, NONE) for row in everyone}) > 1]
+
+
+def identity(candidate_id: str) -> str:
+    """A candidate's id without its target, enough for ``--candidate``."""
+    return printable(candidate_id.partition("@")[0], _WORD)

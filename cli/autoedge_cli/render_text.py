@@ -1,0 +1,102 @@
+"""Text for a terminal: what comes from outside is made harmless, and nothing is told by colour alone."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LINE = 1000
+_CELL = 160
+_PIPED_WIDTH = 120
+
+# Style and both spellings of each mark, the second for terminals without Unicode.
+_MARKS = {
+    "chosen": ("bold green", "★", "*"),
+    "reference": ("cyan", "◇", "R"),
+    "front": ("blue", "●", "o"),
+    "off": ("dim", "·", "."),
+    "met": ("bold green", "✓", "+"),
+    "not met": ("bold red", "✗", "x"),
+    "undecided": ("bold yellow", "?", "?"),
+}
+
+
+def printable(text: Any, limit: int = _LINE) -> str:
+    r"""One line that does nothing to a terminal: control and bidirectional characters are spelled out (``\x1b``).
+
+    Args:
+        text: Anything; its ``str`` is shown.
+        limit: Characters kept; what is cut is told by an ellipsis.
+    """
+    raw = str(text)
+    shown = "".join(_visible(character) for character in raw[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    # Other spaces are harmless but look alike; all else that is not printable might steer the terminal.
+    return " " if character.isspace() and ord(character) > 0xFF else _escape(character)  # noqa: PLR2004 - Latin-1
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii") if ord(character) < 0xD800 else repr(character)[1:-1]  # noqa: PLR2004
+
+
+def said(text: Any, style: str = "", limit: int = _CELL) -> Text:
+    """Text from outside as rich shows it: no markup, no control characters, of bearable length."""
+    return Text(printable(text, limit), style=style)
+
+
+def mark(console: Console, name: str) -> Text:
+    """A mark (chosen, reference, front, off) or an outcome's (met, not met, undecided), one cell wide."""
+    style, symbol, plain = _MARKS.get(name, ("", "?", "?"))
+    return Text(plain if console.options.ascii_only else symbol, style=style)
+
+
+def outcome(console: Console, name: str) -> Text:
+    """An outcome as symbol and word."""
+    return Text.assemble(mark(console, name), " ", (printable(name, 20), _MARKS.get(name, ("",))[0]))
+
+
+def heading(console: Console, title: str, *more: Text | str) -> None:
+    """A section's first line, after an empty one."""
+    console.print()
+    console.print(Text.assemble((title, "bold"), *(part for one in more for part in ("  ", one))))
+
+
+def lines(console: Console, rows: Sequence[Text], most: int) -> None:
+    """Indented lines, at most so many; says how many more there are."""
+    for row in rows[:most]:
+        console.print(indented(row))
+    if len(rows) > most:
+        console.print(Text(f"  and {len(rows) - most} more", style="dim"))
+
+
+def indented(text: Text | str) -> Any:
+    """A paragraph that stays indented where it wraps."""
+    from rich.padding import Padding
+
+    return Padding(text, (0, 0, 0, 2))
+
+
+def console() -> Console:
+    """A console on standard output.
+
+    Colours follow NO_COLOR and whether it is a terminal; a pipe or file gets at least 120 columns, so that tables
+    stay whole. A character that the output's encoding lacks becomes a question mark, never an error.
+    """
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+    made = Console(markup=False, highlight=False, emoji=False)
+    if not sys.stdout.isatty():
+        made.width = max(_PIPED_WIDTH, made.width)
+    return made
