@@ -58,10 +58,14 @@ def protocol_for(
         metrics: Names of the metrics in constraints and objectives.
         workload: What figures are computed for (rate, battery): other numbers make other figures.
     """
-    parameters = {**PRESETS[preset], **overrides}
+    usual = PRESETS[preset]
+    parameters = {**usual, **overrides}
+    # A shorter or longer warm-up keeps the preset's proportions: its blocks and its patience go along.
+    stretch = parameters["warmup_seconds"] / usual["warmup_seconds"]
+    parameters["block_seconds"] = usual["block_seconds"] * min(1.0, stretch)
+    parameters["warmup_cap_seconds"] = usual["warmup_cap_seconds"] * stretch
     needed = [calls_needed(PERCENTILES[name]) for name in metrics if name in PERCENTILES]
     parameters["latency_calls"] = int(max([parameters["latency_calls"], *needed]))
-    parameters["warmup_cap_seconds"] = max(parameters["warmup_cap_seconds"], parameters["warmup_seconds"])
     parameters |= {name: value for name, value in workload.items() if value is not None}
     return Protocol(preset, VERSION, parameters)
 

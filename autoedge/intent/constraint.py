@@ -134,7 +134,7 @@ def parts(constraint: Constraint) -> tuple[str, Sense, str]:
 def _split(text: str) -> tuple[str, Sense, str]:
     found = _OPERATOR.search(text)
     left, right = (text[: found.start()].strip(), text[found.end() :].strip()) if found else ("", "")
-    if not found or not left or not right:
+    if not found or not right or not re.match(r"[A-Za-z_]", left):
         raise RuleError(f"a constraint is METRIC <= LIMIT or METRIC >= LIMIT, but got {shown(text)}")
     if found[0] not in _SENSES:
         raise RuleError(f"a limit is set with <= or >=, but got {found[0]} in {shown(text)}")

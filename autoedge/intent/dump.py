@@ -17,6 +17,7 @@ def dump_resolved(intent: Intent) -> str:
     from ruamel.yaml import YAML
 
     yaml = YAML(pure=True)
+    yaml.allow_unicode = False  # escapes read back to what they were, not all characters do
     yaml.width = 1 << 20  # folded lines would be harder to compare
     text = io.StringIO()
     yaml.dump(_document(intent), text)
@@ -53,7 +54,7 @@ def _document(intent: Intent) -> dict[str, Any]:
             "seed": search.seed,
             "knobs": {name: list(values) for name, values in search.knobs.items()},
         },
-        "protocol": {"preset": protocol.preset, **protocol.overrides},
+        "protocol": {"preset": protocol.preset, **dict(sorted(protocol.overrides.items()))},
         "outputs": {"scores": intent.scores},
         "lossy": "allow" if intent.lossy else None,
         "trust": intent.trust,

@@ -13,6 +13,7 @@ from autoedge.intent.resolved import NAME
 from autoedge.metric import METRICS
 
 _ENTRIES = 100  # in a list; an intent is written by hand
+_CHARACTERS = 4096  # in a text; the longest path of Linux
 
 Strategy = Literal["surrogate", "tpe", "nsga2", "random", "exhaustive", "gp"]
 
@@ -29,13 +30,13 @@ def _either(rule: str) -> Discriminator:
     return Discriminator(_kind, custom_error_type="rule", custom_error_message=rule)
 
 
-_Text = Annotated[str, Field(min_length=1), Tag("text")]
+_Text = Annotated[str, Field(min_length=1, max_length=_CHARACTERS), Tag("text")]
 _Number = Annotated[float, Tag("number")]
 _Flag = Annotated[bool, Tag("flag")]
 _Exact = Annotated[int | float, Tag("number")]
 
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
-Path = Annotated[str, Field(min_length=1)]
+Path = Annotated[str, Field(min_length=1, max_length=_CHARACTERS)]
 Quantity = Annotated[_Text | _Number, _either("takes a number with its unit")]
 MetricName = Annotated[str, Field(json_schema_extra={"enum": sorted(METRICS)})]
 _Scalar = Annotated[_Text | _Exact | _Flag, _either("takes text, a number, true or false")]
@@ -138,9 +139,7 @@ class LimitsSection(Section):
 class SearchSection(Section):
     """Where and how to search."""
 
-    space: Annotated[str, Field(min_length=1, description="default, or the name or path of a search space.")] = (
-        "default"
-    )
+    space: Annotated[Path, Field(description="default, or the name or path of a search space.")] = "default"
     strategy: Annotated[Strategy, Field(description="How the next measurement is chosen.")] = "surrogate"
     seed: Annotated[int, Field(ge=0, lt=1 << 32, description="Of everything random.")] = 0
     knobs: Annotated[
@@ -170,7 +169,9 @@ PROTOCOL_OVERRIDES = tuple(name for name in ProtocolSection.model_fields if name
 class OutputsSection(Section):
     """What the models' outputs are."""
 
-    scores: Annotated[str | None, Field(min_length=1, description="Name of the output with the class scores.")] = None
+    scores: Annotated[
+        str | None, Field(min_length=1, max_length=_CHARACTERS, description="Name of the output with the class scores.")
+    ] = None
 
 
 class IntentFile(Section):

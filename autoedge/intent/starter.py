@@ -52,7 +52,7 @@ prefer: knee                      # or weights {{latency_p95: 2, memory_peak: 1}
 # battery: {{capacity: 2600 mAh, voltage: 3.7 V, usable: 80 %}}
 
 # Each measurement is one process; baselines, failures and the final confirmation count.
-budget: {{measurements: 60, time: 10 min}}
+budget: {{measurements: 60, time: 30 min}}
 # limits: {{time: 60 s, memory: 512 MiB}}   # of one measurement
 protocol: standard                # or quick, strict
 # search: {{strategy: surrogate, seed: 0, knobs: {{threads: [1, 2]}}}}

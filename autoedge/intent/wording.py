@@ -31,6 +31,7 @@ _RULES: Mapping[str, str] = {
     "model_attributes_type": "takes a mapping",
     "string_pattern_mismatch": f"takes a name that matches {NAME}",
     "string_too_short": "takes text of at least one character",
+    "string_too_long": "takes text of at most %(max_length)d characters",
     "too_short": "takes at least one entry",
     "too_long": "takes at most %(max_length)d entries",
     "greater_than": "takes a number above %(gt)g",

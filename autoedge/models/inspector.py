@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import onnx
-import onnx.inliner
 
 from autoedge.errors import ModelError
 from autoedge.models import costs, source, structure, walk, worker
@@ -35,8 +34,7 @@ def look(job: Mapping[str, Any]) -> dict[str, Any]:
     stored |= {each.values.name for each in model.graph.sparse_initializer}
     parameters, kinds = _parameters(model)
     _lighten(model)
-    if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+    model = structure.inlined(model)
     structure.check(model)
     operators = Counter(_operator_name(node) for node in walk.nodes(model))
     inferred = onnx.shape_inference.infer_shapes(model)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import onnx.inliner
 import onnx.version_converter
 
-from autoedge.models import walk
+from autoedge.models import structure, walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +29,7 @@ def prepared(model: onnx.ModelProto, work: Path, *, opset: int = 0) -> onnx.Mode
 
     current = onnx.ModelProto()
     current.CopyFrom(model)
-    if current.functions:
-        current = onnx.inliner.inline_local_functions(current)
+    current = structure.inlined(current)
     if current.ir_version < _OLDEST_IR:
         current.ir_version = _OLDEST_IR
         _unlist_initialisers(current.graph)

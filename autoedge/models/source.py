@@ -90,7 +90,18 @@ def _parsed(data: bytes) -> onnx.ModelProto:
     if not model.ir_version or not model.HasField("graph") or not model.graph.node:
         raise ModelError("it is not an ONNX model, or it was cut short: it holds no graph of operators")
     model.ClearField("training_info")
+    _check_names(model)
     return model
+
+
+def _check_names(model: onnx.ModelProto) -> None:
+    """Names must be text: protobuf hands out those that are not UTF-8 as bytes, which no library expects."""
+    names: list[str | bytes] = [part for node in walk.nodes(model) for part in (node.op_type, node.domain, node.name)]
+    names += [name for node in walk.nodes(model) for name in (*node.input, *node.output)]
+    for graph in walk.graphs(model):
+        names += [each.name for each in (*graph.input, *graph.output, *graph.initializer)]
+    if any(isinstance(name, bytes) for name in names):
+        raise ModelError("it is not an ONNX model, or it is damaged: some of its names are not text")
 
 
 def _entry(tensor: onnx.TensorProto, key: str) -> str:

@@ -6,6 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 import onnx
+import onnx.inliner
 
 from autoedge.errors import ModelError
 from autoedge.models import walk
@@ -17,6 +18,20 @@ STANDARD_DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.prev
 # Operators outside ONNX that every build of ONNX Runtime brings along.
 _RUNTIME_DOMAINS = frozenset({"com.microsoft"})
 _SHOWN = 8
+
+
+def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its local functions put in the place of their calls.
+
+    Raises:
+        ModelError: The functions call each other in a circle.
+    """
+    if not model.functions:
+        return model
+    try:
+        return onnx.inliner.inline_local_functions(model)
+    except onnx.checker.ValidationError as error:
+        raise ModelError(f"it breaks ONNX's rules: {error}") from error
 
 
 def check(model: onnx.ModelProto) -> None:

@@ -31,7 +31,7 @@ def match_inputs(inputs: Sequence[str], samples: Mapping[str, int]) -> dict[str,
     if missing:
         wanted = "'x'" if len(inputs) == 1 else "one array for each input"
         found = ", ".join(sorted(samples)) or "nothing"
-        raise DataError(f"the model needs {wanted} (missing: {', '.join(missing)}), but got {found}")
+        raise DataError(f"the model needs {wanted} (missing: {', '.join(missing)}), but the data hold {found}")
     lengths = {name: samples[name] for name in inputs}
     if len(set(lengths.values())) > 1:
         raise DataError(f"all inputs need the same number of samples, but have {lengths}")

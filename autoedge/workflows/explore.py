@@ -30,8 +30,9 @@ def explore(run: Run, crew: Crew) -> None:
         objectives=[(metric.key, metric.direction) for metric in run.intent.objectives],
         strategy=search.strategy,
         seed=search.seed,
+        meaning=f"{run.wish} {run.protocol.protocol_id} {run.space.digest}",
     )
-    board.sync(_rows(run))
+    board.learn(_rows(run))
     flights: dict[Future[Measurement | None], Candidate] = {}
     waiting = _unfinished(run)
     while True:
@@ -79,15 +80,13 @@ def _proposal(run: Run, board: Board) -> Candidate | None:
         candidate = run.space.candidate(row)
         if not run.shelf.refused(candidate.configuration):
             return candidate
-        board.fail(row, "its variant cannot be made")
+        board.learn([Row(row, candidate.candidate_id, None, {}, "its variant cannot be made")])
     run.tell(Note("every candidate of the space is measured"))
     return None
 
 
 def _learn(run: Run, board: Board, candidate: Candidate) -> None:
-    row = run.space.row(candidate)
-    if row is not None:
-        board.sync(_rows(run, candidate.candidate_id))
+    board.learn(_rows(run, candidate.candidate_id))
 
 
 def _rows(run: Run, only: str | None = None) -> list[Row]:
@@ -103,10 +102,11 @@ def _rows(run: Run, only: str | None = None) -> list[Row]:
 
 def _row(run: Run, index: int, candidate_id: str, known: tuple[Evidence, Verdict] | None) -> Row:
     if known is None:
-        return Row(index, candidate_id, None, {})
+        reason = next((row.reason for row in run.measurements if row.candidate_id == candidate_id and row.reason), "")
+        return Row(index, candidate_id, None, {}, reason)
     evidence, verdict = known
     values = [evidence.value(metric.key) for metric in run.intent.objectives]
     constraints = {d.constraint.key: 1.0 if d.slack is None else -d.slack for d in verdict.decisions}
     if any(value is None for value in values):
-        return Row(index, candidate_id, None, constraints)
+        return Row(index, candidate_id, None, constraints, "an objective could not be measured")
     return Row(index, candidate_id, [value.value for value in values if value is not None], constraints)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 _LINE = 1000
 _CELL = 160
 _PIPED_WIDTH = 120
+_INDENT = "  "
 
 # Style and both spellings of each mark, the second for terminals without Unicode.
 _MARKS = {
@@ -42,12 +47,8 @@ def printable(text: Any, limit: int = _LINE) -> str:
 def _visible(character: str) -> str:
     if character.isprintable():
         return character
-    # Other spaces are harmless but look alike; all else that is not printable might steer the terminal.
-    return " " if character.isspace() and ord(character) > 0xFF else _escape(character)  # noqa: PLR2004 - Latin-1
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii") if ord(character) < 0xD800 else repr(character)[1:-1]  # noqa: PLR2004
+    # Other widths of space are harmless; all else that is not printable might steer the terminal.
+    return " " if unicodedata.category(character) == "Zs" else repr(character)[1:-1]
 
 
 def said(text: Any, style: str = "", limit: int = _CELL) -> Text:
@@ -72,19 +73,33 @@ def heading(console: Console, title: str, *more: Text | str) -> None:
     console.print(Text.assemble((title, "bold"), *(part for one in more for part in ("  ", one))))
 
 
+def say(console: Console, text: Text | str) -> None:
+    """An indented paragraph; a plain string is never read as markup."""
+    whole = Text(text) if isinstance(text, str) else text
+    for line in whole.wrap(console, max(1, console.width - len(_INDENT))):
+        line.rstrip()
+        console.print(Text.assemble(_INDENT, line), soft_wrap=True)
+
+
 def lines(console: Console, rows: Sequence[Text], most: int) -> None:
     """Indented lines, at most so many; says how many more there are."""
     for row in rows[:most]:
-        console.print(indented(row))
+        say(console, row)
     if len(rows) > most:
-        console.print(Text(f"  and {len(rows) - most} more", style="dim"))
+        say(console, Text(f"and {len(rows) - most} more", style="dim"))
 
 
-def indented(text: Text | str) -> Any:
-    """A paragraph that stays indented where it wraps."""
-    from rich.padding import Padding
+def table(*columns: str) -> Table:
+    """An empty table in the one style; columns named here neither wrap nor align otherwise than left."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for name in columns:
+        made.add_column(name, no_wrap=True)
+    return made
 
-    return Padding(text, (0, 0, 0, 2))
+
+def show(console: Console, what: Table) -> None:
+    """Print a table, indented."""
+    console.print(Padding(what, (0, 0, 0, len(_INDENT)), expand=False))
 
 
 def console() -> Console:

@@ -120,7 +120,7 @@ def test_it_can_be_imported(bundle: Path, data: Path, tmp_path: Path) -> None:
     ("arrays", "message"),
     [
         ({"x": np.zeros((2, 9))}, "the model takes (1, 2, 4), the data have (9)"),
-        ({"z": np.zeros((2, 2, 4))}, "needs 'x' (missing: pixels), but holds z"),
+        ({"z": np.zeros((2, 2, 4))}, "needs 'x' (missing: pixels)"),
         ({"x": np.zeros((0, 2, 4))}, "at least one sample is needed"),
         ({"x": np.zeros((2, 2, 4), complex)}, "the model takes float32, but the data are complex128"),
     ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,7 +43,7 @@ def test_expressions(text: str, sense: str, limit: float, relative: str) -> None
     """An expression states metric, sense and limit, in the metric's unit or relative to the baseline."""
     constraint = read_constraint(text)
     assert (constraint.sense, constraint.limit, constraint.relative) == (sense, limit, relative)
-    assert constraint.metric.name == text.split("<")[0].split(">")[0].split()[0]
+    assert constraint.metric.name == re.split(r"[ <>]", text)[0]
     assert constraint.text == " ".join(text.split())
 
 
@@ -68,8 +70,9 @@ def test_keys_tell_limits_apart() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "<=", "latency_p95 <=", "<= 5 ms", "latency_p95", "latency_p95 = 5 ms", "latency_p95 ≤ 5 ms", "5 ms >= latency_p95",
-     "latency_p95 <= 5 ms <= 6 ms", "latency_p95 != 5 ms", "accuracy drop <= 1 % of baseline", "accuracy drop drop <= 1 %",
+    ["", "<=", "latency_p95 <=", "<= 5 ms", "latency_p95", "latency_p95 = 5 ms", "latency_p95 ≤ 5 ms", "5 ms >= size",
+     "latency_p95 <= 5 ms <= 6 ms", "latency_p95 != 5 ms", "accuracy drop <= 1 % of baseline",
+     "accuracy drop drop <= 1 %",
      "latency_p95 <= of baseline", "latency_p95 <= 0 % of baseline", "accuracy drop <= 101 %", "size <= -1 MB",
      "x" * 100_000, "latency_p95 <= 5 ms" + " " * 1000],
 )  # fmt: skip
@@ -100,7 +103,7 @@ def test_nearest_metric(name: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("limit", float("nan")), ("limit", float("inf")), ("limit", -1.0), ("relative", "drop")]
 )
-def test_validates_itself(field: str, value: object) -> None:
+def test_validates_itself(field: str, value: Any) -> None:
     """A constraint that no measurement can be held against cannot be made."""
     with pytest.raises(ValueError, match=r"but got|drop"):
         dataclasses.replace(read_constraint("latency_p95 <= 5 ms"), **{field: value})
@@ -111,7 +114,9 @@ def test_validates_itself(field: str, value: object) -> None:
 )
 def test_any_text(text: str) -> None:
     """Whatever the text, the answer is a constraint or a refusal."""
+    message = ""
     try:
         assert isinstance(read_constraint(text), Constraint)
     except RuleError as error:
-        assert str(error).isprintable()
+        message = str(error)
+    assert not message or message.isprintable()

@@ -16,6 +16,7 @@ from autoedge.measurement import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from autoedge.intent.resolved import Intent
 
     Load = Callable[[str], Intent]

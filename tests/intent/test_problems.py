@@ -28,6 +28,7 @@ BAD = [
     # models, data, targets, baseline
     ("models/small.onnx", "models/smal.onnx", "5 models[0]: takes a file, but models/smal.onnx does not exist"),
     ("models/small.onnx", "models", "5 models[0]: takes a file, but models is no file"),
+    ("models/small.onnx", "a/" * 5000, "5 models[0]: takes text of at most 4096 characters, but got a/a/a/"),
     ("models/small.onnx", "5", "5 models[0]: takes a path, or a mapping with path and name, but got 5"),
     ("path: models/large.onnx", "pth: models/large.onnx", "6 models[1]: unknown key pth; did you mean path?"),
     ("models/large.onnx", "models/gone.onnx", "6 models[1].path: takes a file, but models/gone.onnx does not exist"),

@@ -61,14 +61,15 @@ def test_parts(kind: type, values: dict[str, Any]) -> None:
         ("battery_wh", float("nan")),
     ],
 )
-def test_whole(load: Callable[[str], Intent], minimal: str, field: str, value: object) -> None:
+def test_whole(load: Callable[[str], Intent], minimal: str, field: str, value: Any) -> None:
     """Parts that do not fit one another make no intent."""
     with pytest.raises(ValueError, match="but got"):
         replace(load(minimal), **{field: value})
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [("small", "small"), ("My Model", "my-model"), ("_x", "x"), ("", "model"), ("日本", "model"), ("a" * 99, "a" * 64)]
+    ("text", "name"), [("small", "small"), ("My Model", "my-model"), ("_x", "x"), ("", "model"), ("日本", "model"),
+     ("a" * 99, "a" * 64)]
 )  # fmt: skip
 def test_names(text: str, name: str) -> None:
     """Any text makes a valid name."""

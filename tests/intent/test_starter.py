@@ -11,8 +11,9 @@ from autoedge.intent.load import load_intent
 from autoedge.intent.starter import starter_intent
 
 ODD = [
-    "plain.onnx", "with space.onnx", "a: b.onnx", "#c.onnx", "- d.onnx", "'q\".onnx", "back\\slash.onnx", "new\nline.onnx",
-    "tab\t.onnx", "{x}.onnx", "[y].onnx", "*.onnx", "&.onnx", "!.onnx", "%.onnx", "@.onnx", "ü😀.onnx", "\x1b[31m.onnx",
+    "plain.onnx", "with space.onnx", "a: b.onnx", "#c.onnx", "- d.onnx", "'q\".onnx", "back\\slash.onnx",
+    "new\nline.onnx", "tab\t.onnx", "{x}.onnx", "[y].onnx", "*.onnx", "&.onnx", "!.onnx", "%.onnx", "@.onnx",
+    "ü😀.onnx", "\x1b[31m.onnx",
     "\u2028\u202e.onnx", "null", "true", "1", "1e5", "-", "~", "~.onnx", " .onnx", "x.onnx ", ",.onnx",
 ]  # fmt: skip
 

@@ -169,6 +169,14 @@ def exploding_functions(build: Any) -> onnx.ModelProto:
     return build.model([call], IN, OUT, opsets={"": 17, "f": 1}, functions=functions)
 
 
+def circular_function(build: Any) -> onnx.ModelProto:
+    """A function that calls itself."""
+    opsets = [helper.make_opsetid("f", 1)]
+    call = helper.make_node("f0", ["x"], ["y"], domain="f")
+    function = helper.make_function("f", "f0", ["x"], ["y"], [call], opsets)
+    return build.model([call], IN, OUT, opsets={"": 17, "f": 1}, functions=[function])
+
+
 def operator(name: str, opset: int = 17, **options: Any) -> Break:
     """A model of one operator."""
     return lambda build: build.model([helper.make_node(name, ["x"], ["y"], **options)], IN, OUT, opsets={"": opset})
@@ -206,7 +214,8 @@ TABLE: dict[str, tuple[Break, str]] = {
     "no outputs": (no_outputs, "it has no outputs"),
     "unmade output": (unmade_output, "output 'y' is made by no operator"),
     "twice made": (twice_made, "it breaks ONNX's rules"),
-    "bad text": (bad_text, ""),
+    "bad text": (bad_text, "some of its names are not text"),
+    "circular function": (circular_function, "it breaks ONNX's rules: Cycle detected"),
     "exploding functions": (exploding_functions, "and was stopped"),
 }
 

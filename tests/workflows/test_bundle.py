@@ -17,7 +17,6 @@ from autoedge.candidate import Candidate, Configuration
 from autoedge.deploy import template_run
 from autoedge.deploy.bundle import BundleSpec, build_bundle
 from autoedge.deploy.compare import Kept
-from autoedge.device import Device
 from autoedge.errors import BundleError, DataError, ModelError
 from autoedge.measurement import Phase, Protocol, Result, Source, Value
 from autoedge.models.info import Tensor
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from autoedge.device import Device
     from autoedge.workflows.events import Event
 
 SAMPLES, CLASSES = 50, 3

@@ -1,0 +1,69 @@
+"""All that a run knows of one candidate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from autoedge_cli.render_choice import how_measured
+from autoedge_cli.render_configuration import knob_words, level, recipe_words
+from autoedge_cli.render_decisions import render_decisions
+from autoedge_cli.render_figures import duration, plural
+from autoedge_cli.render_metrics import render_metrics
+from autoedge_cli.render_text import heading, indented, mark, outcome, said
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+_STATUS = {"ok": "met", "failed": "not met", "invalid": "undecided"}  # told by the same marks
+
+
+def render_candidate(console: Console, found: Mapping[str, Any]) -> None:
+    """Print a candidate's configuration, figures, verdict and processes.
+
+    Args:
+        console: Where to.
+        found: As from :func:`autoedge.workflows.show.show_candidate`.
+    """
+    where = "on the front" if found["front"] else "off the front"
+    keeps = "its figures keep every limit" if found["feasible"] else "its figures do not keep every limit"
+    console.print(
+        Text.assemble(
+            said(found["candidate_id"], "bold"), "  ", outcome(console, found["outcome"]), (f"  {where}, {keeps}", "dim")
+        )
+    )
+    configuration = found["configuration"]
+    for name, words in (
+        ("model", level(configuration["model"])),
+        ("made as", recipe_words(configuration["recipe"])),
+        ("runtime", level(configuration["runtime"])),
+        ("knobs", knob_words(configuration["knobs"])),
+    ):
+        if words:
+            say(console, Text.assemble((f"{name:9}", "dim"), said(words)))
+    if found["flags"]:
+        say(console, Text.assemble((f"{'flags':9}", "dim"), said(", ".join(map(str, found["flags"])), "yellow")))
+    heading(console, "Figures", Text(how_measured(found), style="dim"))
+    render_metrics(console, found["metrics"], [decision["metric"] for decision in found["decisions"]])
+    render_decisions(console, found["decisions"])
+    _processes(console, found["processes"])
+
+
+def _processes(console: Console, processes: Sequence[Mapping[str, Any]]) -> None:
+    heading(console, "Processes", Text(plural(len(processes), "process", "processes"), style="dim"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
+    for name in ("phase", "", "status", "time"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("", "time") else "left")
+    table.add_column("reason and flags")
+    for one in processes:
+        status = str(one["status"])
+        ended = Text.assemble(mark(console, _STATUS.get(status, "")), " ", said(status, limit=12))
+        remarks = "; ".join(filter(None, (str(one["reason"]), ", ".join(map(str, one["flags"])))))
+        took = duration(float(one["duration_s"]))
+        table.add_row(said(one["phase"], limit=12), str(one["replicate"]), ended, took, said(remarks, limit=400))
+    show(console, table)

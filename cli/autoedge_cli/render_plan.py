@@ -1,0 +1,79 @@
+"""What a run would do, before anything is measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from autoedge_cli.render_configuration import level
+from autoedge_cli.render_figures import NONE, duration, number, plural
+from autoedge_cli.render_run import render_left_out
+from autoedge_cli.render_text import heading, indented, said
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autoedge.workflows.plan import Plan
+
+
+def render_plan(console: Console, plan: Plan) -> None:
+    """Print the space, what is left out of it, and what measuring it would take."""
+    console.print(Text.assemble(("Space", "bold"), f"  {plural(plan.candidates, 'candidate')}"))
+    say(console, _counts(plan))
+    _knobs(console, plan)
+    render_left_out(console, plan.left_out)
+    _measuring(console, plan)
+
+
+def _counts(plan: Plan) -> Table:
+    """Models by precision; a model on two runtimes has two rows."""
+    precisions = list(dict.fromkeys(level(row.get("precision")) for row in plan.by_model))
+    cells: dict[tuple[str, str], dict[str, int]] = {}
+    for row in plan.by_model:
+        counts = cells.setdefault((str(row["model"]), str(row["runtime"])), {})
+        precision = level(row.get("precision"))
+        counts[precision] = counts.get(precision, 0) + int(row["candidates"])
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", show_footer=len(cells) > 1)
+    table.add_column("model", "all")
+    table.add_column("runtime")
+    for precision in precisions:
+        total = sum(counts.get(precision, 0) for counts in cells.values())
+        table.add_column(said(precision), str(total), justify="right")
+    table.add_column("all", str(plan.candidates), justify="right", style="bold")
+    table.add_column("one call", justify="right")
+    for (model, runtime), counts in cells.items():
+        numbers = [str(counts[precision]) if precision in counts else NONE for precision in precisions]
+        call = plan.call_ms.get(model)
+        probed = NONE if call is None else f"{number(call)} ms"
+        table.add_row(said(model, limit=32), said(runtime), *numbers, str(sum(counts.values())), probed)
+    return table
+
+
+def _knobs(console: Console, plan: Plan) -> None:
+    heading(console, "Knobs")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for name, levels in plan.knobs.items():
+        if name != "model":
+            table.add_row(said(name), Text("  ").join(said(level(one), limit=40) for one in levels))
+    show(console, table)
+
+
+def _measuring(console: Console, plan: Plan) -> None:
+    heading(console, "Measuring")
+    search = plan.measurements - plan.baselines - plan.reserve
+    parts = [f"{plan.baselines} for baselines", f"{max(search, 0)} to search", f"{plan.reserve} kept to confirm"]
+    say(console, Text(f"{plural(plan.measurements, 'measurement')}: {', '.join(parts)}"))
+    if search <= 0:
+        need = plan.baselines + plan.reserve
+        say(console, Text(f"warning: nothing is left to search; give more than {need} measurements", style="yellow"))
+    if plan.expected_s is None:
+        say(console, Text("expected time unknown: no model could be probed", style="yellow"))
+        return
+    say(console, Text(f"about {duration(plan.expected_s)} in all"))
+    if plan.out_of_budget:
+        say(console, Text("warning: the time budget ends it earlier; raise budget.time or expect fewer", style="yellow"))

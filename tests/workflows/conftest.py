@@ -1,0 +1,103 @@
+"""Small real models, data and intents for runs that end in seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SHORT = "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.02 s, latency_calls: 64}"
+
+
+def classifier(path: Path, *, hidden: int, seed: int, nan: bool = False) -> Path:
+    """A two-layer classifier of four features into three classes, free batch."""
+    generator = np.random.default_rng(seed)
+    first = generator.standard_normal((4, hidden)).astype(np.float32)
+    # The first layer spreads the features, the second gathers them again: all such models agree on most samples.
+    second = np.linalg.pinv(first)[:, :3].astype(np.float32)
+    if nan:
+        second[:] = np.nan
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "a"], ["h"]), helper.make_node("MatMul", ["h", "b"], ["scores"])],
+        "classifier",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 3])],
+        [
+            helper.make_tensor("a", TensorProto.FLOAT, first.shape, first.tobytes(), raw=True),
+            helper.make_tensor("b", TensorProto.FLOAT, second.shape, second.tobytes(), raw=True),
+        ],
+    )
+    model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 17)])
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with two models, evaluation and calibration data."""
+    classifier(tmp_path / "large.onnx", hidden=256, seed=0)
+    classifier(tmp_path / "small.onnx", hidden=8, seed=1)
+    generator = np.random.default_rng(2)
+    for name, count in (("eval", 120), ("calib", 60)):
+        x = generator.standard_normal((count, 4)).astype(np.float32)
+        np.savez(tmp_path / f"{name}.npz", x=x, y=x[:, :3].argmax(axis=1))
+    return tmp_path
+
+
+@pytest.fixture
+def nan_model(place: Path) -> Callable[[str], Path]:
+    """Writes a model whose outputs are NaN."""
+    return lambda name: classifier(place / name, hidden=8, seed=3, nan=True)
+
+
+@pytest.fixture
+def write_intent(place: Path) -> Callable[..., Path]:
+    """Writes an intent; keys given replace lines of the default one, None leaves a line out."""
+
+    def write(**changes: str | None) -> Path:
+        lines: dict[str, str | None] = {
+            "version": "1",
+            "name": "small",
+            "models": "[large.onnx, small.onnx]",
+            "data": "{evaluation: eval.npz, calibration: calib.npz}",
+            "constraints": "[accuracy >= 90 %, size <= 50 % of baseline]",
+            "objectives": "[latency_p50, accuracy]",
+            "protocol": SHORT,
+            "budget": "{measurements: 26}",
+            "search": "{strategy: random, seed: 0, knobs: {threads: [1], arena: ['on'], batch: [1, 4]}}",
+        }
+        lines.update(changes)
+        path = place / "intent.yaml"
+        path.write_text("".join(f"{key}: {value}\n" for key, value in lines.items() if value is not None))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def environment(place: Path) -> dict[str, str]:
+    """The environment of a command with a cache of its own."""
+    return {**os.environ, "AUTOEDGE_CACHE": str(place / "cache"), "XDG_STATE_HOME": str(place / "state")}
+
+
+@pytest.fixture
+def autoedge(environment: dict[str, str], place: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line as a process of its own."""
+
+    def call(*arguments: str | Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "autoedge_cli.main", *map(str, arguments)]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=place, timeout=timeout, check=False
+        )
+
+    return call
