@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autoedge.errors import DataError
-from autoedge.preprocessing.fit import fit_array
+from autoedge.preprocessing.fit import fit_batch
 from autoedge.preprocessing.npz import Npz
 
 if TYPE_CHECKING:
@@ -53,16 +53,10 @@ class Feed:
         for rows in zip(*pieces):
             valid = len(rows[0])
             fitted = {
-                port.name: np.ascontiguousarray(_filled(fit_array(piece, port.shape, port.dtype), self._batch))
+                port.name: fit_batch(piece, port.shape, port.dtype, self._batch)
                 for port, piece in zip(self._inputs, rows)
             }
             yield fitted, valid
-
-
-def _filled(rows: np.ndarray, batch: int) -> np.ndarray:
-    if len(rows) == batch:
-        return rows
-    return np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
 
 
 def _generate(port: Port, batch: int, generator: np.random.Generator) -> np.ndarray:

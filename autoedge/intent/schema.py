@@ -159,7 +159,6 @@ class ProtocolSection(Section):
     latency_calls: Annotated[_Count, Field(description="Timed calls, at least.")] = None
     latency_seconds: Annotated[Quantity | None, Field(description="Time of timed calls, at least.")] = None
     cap_seconds: Annotated[Quantity | None, Field(description="Timed calls end here in any case.")] = None
-    cold_starts: Annotated[_Count, Field(description="Cold starts for each measurement.")] = None
     processes: Annotated[_Count, Field(description="Fresh processes for each result.")] = None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _log = logging.getLogger(__name__)
-_POLL_S = 0.02
+_POLL_MS = 20
 _EXIT_GRACE_S = 5.0
 _REPLY_BYTES = 16 * 2**20
 _LOGGED_BYTES = 4000
@@ -121,15 +121,16 @@ def _listen(process: subprocess.Popen[bytes], replies: IO[bytes], limits: Limits
 
     deadline = time.monotonic() + limits.time_s
     received = bytearray()
+    waiting = select.poll()
+    waiting.register(replies, select.POLLIN)
     while True:
-        if select.select([replies], [], [], _POLL_S)[0]:
+        if waiting.poll(_POLL_MS):
             piece = replies.read(65536)
             if not piece:
                 return bytes(received)
             received += piece
             if len(received) > _REPLY_BYTES:
                 return f"answered with more than {_REPLY_BYTES // 2**20} MiB and was stopped"
-            continue
         if time.monotonic() > deadline:
             return f"took more than {limits.time_s:g} s and was stopped"
         with suppress(psutil.Error):

@@ -108,7 +108,7 @@ class _Job:
             "model": self.info.sha256,
             "recipe": self.recipe,
             "calibration": _sha256(self.calibration) if self.calibration else None,
-            "tools": {**_tools(), "recipe": RECIPE_VERSION},
+            "tools": {**tools(), "recipe": RECIPE_VERSION},
         }
 
     def make(self, work: Path) -> Path:
@@ -147,7 +147,8 @@ def _check(model: Path, info: ModelInfo, recipe: Mapping[str, Scalar], calibrati
 
 
 @once
-def _tools() -> dict[str, str | None]:
+def tools() -> dict[str, str | None]:
+    """Versions of what makes variants."""
     from importlib.metadata import version
 
     from autoedge.runtimes.onnxruntime import OnnxRuntime

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from autoedge.errors import DataError
+from autoedge.preprocessing.fit import match_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,24 +96,11 @@ class Npz:
         return next(self.rows(name, count), np.empty(self.arrays[name].shape, self.arrays[name].dtype))
 
     def match(self, inputs: Sequence[str]) -> dict[str, str]:
-        """Which array feeds which model input.
-
-        ``x`` is the input of a one-input model whatever its name; several inputs take one array each by name.
-
-        Raises:
-            DataError: An array is missing; says what is there.
-        """
-        if len(inputs) == 1 and "x" in self.arrays:
-            return {inputs[0]: "x"}
-        missing = [name for name in inputs if name not in self.arrays]
-        if missing:
-            wanted = "'x'" if len(inputs) == 1 else "one array for each input"
-            found = ", ".join(sorted(self.arrays)) or "nothing"
-            raise DataError(f"{self.path}: needs {wanted} (missing: {', '.join(missing)}), but holds {found}")
-        lengths = {name: self.arrays[name].shape[0] for name in inputs}
-        if len(set(lengths.values())) > 1:
-            raise DataError(f"{self.path}: all inputs need the same number of samples, but have {lengths}")
-        return {name: name for name in inputs}
+        """Which array feeds which model input; see :func:`autoedge.preprocessing.fit.match_inputs`."""
+        try:
+            return match_inputs(inputs, {name: header.shape[0] for name, header in self.arrays.items()})
+        except DataError as error:
+            raise DataError(f"{self.path}: {error}") from None
 
 
 def _read_header(stream: IO[bytes]) -> Header:

@@ -52,7 +52,7 @@ class SurrogateSampler(BaseSampler):
         seed: int | None = None,
         *,
         pool: Pool | Grid | None = None,
-        n_startup_trials: int = 10,
+        n_startup_trials: int = 8,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
         if n_startup_trials < 0:

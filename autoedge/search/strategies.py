@@ -65,7 +65,7 @@ def _gp(grid: Grid, seed: int) -> BaseSampler:  # noqa: ARG001 - one signature f
 
 STRATEGIES: Mapping[str, Callable[[Grid, int], BaseSampler]] = {
     "surrogate": lambda grid, seed: SurrogateSampler(seed, pool=grid),
-    "tpe": lambda _, seed: TPESampler(seed=seed, multivariate=True, warn_independent_sampling=False),
+    "tpe": lambda _, seed: TPESampler(seed=seed, multivariate=True),
     "nsga2": lambda _, seed: NSGAIISampler(seed=seed, population_size=16),
     "random": lambda _, seed: RandomSampler(seed=seed),
     "exhaustive": lambda grid, _: ExhaustiveSampler(grid),

@@ -1,169 +1,234 @@
-"""The Optuna study of a run: a projection of what the measurement store knows, from which strategies propose."""
+"""The Optuna study of a run: made from the measurement store, and mended from it at every start."""
 
 from __future__ import annotations
 
+import json
+import math
+import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
-from optuna.exceptions import OptunaError, StorageInternalError
-from optuna.trial import Trial, TrialState, create_trial
-from sqlalchemy.exc import SQLAlchemyError
+import sqlalchemy
+from optuna.distributions import distribution_to_json
+from optuna.exceptions import ExperimentalWarning, OptunaError
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.trial import TrialState, create_trial
 
-from autoedge.errors import SpaceError, StoreError
+from autoedge.errors import StoreError
 from autoedge.search.pool import Grid
+from autoedge.search.repair import ABANDONED, free_candidates
 from autoedge.search.strategies import make_sampler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from optuna.study import Study
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, Trial
 
     from autoedge.search.pool import Pool
 
-_CANDIDATE = "candidate_id"
-_MEANING = "meaning"
-_REASON = "reason"
+Objective = tuple[str, Literal["minimize", "maximize"]]
+
+DEFINITION = "definition"  # study attribute: what a study must agree with to be continued
+CANDIDATE = "candidate_id"
+REASON = "reason"
+BUSY_S = 30.0  # how long SQLite waits for a reader such as a dashboard
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the store knows of one candidate.
+    """What the measurement store knows of one candidate.
 
     Attributes:
-        index: Its row in the pool.
-        candidate_id: Its name.
-        values: One for each objective; None when it failed.
-        constraints: Kept up to zero, by name.
-        reason: Why it failed.
+        candidate: Its index in the pool.
+        values: One finite number an objective, in their order; empty when the candidate failed.
+        constraints: By name, satisfied up to 0; leave out what is not known.
+        reason: Why it failed; empty when it did not.
     """
 
-    index: int
-    candidate_id: str
-    values: Sequence[float] | None
-    constraints: Mapping[str, float]
+    candidate: int
+    values: tuple[float, ...] = ()
+    constraints: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.values) == bool(self.reason):
+            raise ValueError(f"a row has either values or a reason why there are none, but got {self}")
+        if not all(math.isfinite(number) for number in (*self.values, *self.constraints.values())):
+            raise ValueError(f"values and constraints are finite, but got {self}")
 
 
 class Board:
-    """Where strategies learn and propose, and what Optuna's dashboard shows.
+    """Ask and tell over a pool, in a study that Optuna's dashboard can open.
 
-    Strategies work on a study in memory, so that asking costs no disk; each finished trial is written to the study in
-    the run's database in one transaction. At the start both are made from what the store knows; the stored study is
-    made anew when its objectives or limits have changed their meaning.
-
-    Args:
-        url: SQLAlchemy URL of the database.
-        name: Of the study.
-        pool: The candidates.
-        objectives: Names with ``minimize`` or ``maximize``.
-        strategy: Name of the strategy.
-        seed: Of everything random.
-        meaning: Changes whenever stored values or constraints would mean something else.
-
-    Raises:
-        StoreError: The database cannot be used.
+    Safe to use from several threads of one process; the run folder's lock keeps other processes away.
     """
 
     def __init__(
         self,
-        url: str,
-        *,
-        name: str,
-        pool: Pool,
-        objectives: Sequence[tuple[str, str]],
-        strategy: str,
-        seed: int,
-        meaning: str,
+        study: optuna.Study,
+        grid: Grid,
+        objectives: Sequence[Objective],
+        candidate_id: Callable[[int], str],
     ) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._grid = Grid(pool)
-        self._pending: dict[int, Trial] = {}
-        directions = [direction for _, direction in objectives]
-        with _told():
-            self._stored = _stored_study(url, name, directions, meaning)
-            self._stored.set_metric_names([metric for metric, _ in objectives])
-            known = self._stored.get_trials(deepcopy=False)
-        self._known: dict[str, FrozenTrial] = {
-            trial.user_attrs[_CANDIDATE]: trial for trial in known if _CANDIDATE in trial.user_attrs
-        }
-        # A strategy that starts again must not repeat what it drew before.
-        sampler = make_sampler(strategy, pool=self._grid, seed=seed + len(known))
-        self._study = optuna.create_study(directions=directions, sampler=sampler)
-        for trial in self._known.values():
-            self._study.add_trial(trial)
+        self._study = study
+        self._grid = grid
+        self._objectives = tuple(objectives)
+        self._candidate_id = candidate_id
+        self._lock = RLock()
 
-    def learn(self, rows: Sequence[Row]) -> None:
-        """Take in what the store knows; what is known already stays as it is.
+    @classmethod
+    def open(
+        cls,
+        storage: str | BaseStorage,
+        name: str,
+        *,
+        pool: Pool,
+        objectives: Sequence[Objective],
+        strategy: str = "surrogate",
+        seed: int = 0,
+        candidate_id: Callable[[int], str] = str,
+    ) -> Board:
+        """Open the study of this name, or create it.
+
+        A study with other objectives or another pool is begun anew; ``sync`` fills it again. Trials that a killed
+        process left running are given up, so that their candidates can be proposed again.
+
+        Args:
+            storage: SQLAlchemy URL such as ``sqlite:////path/study.db``, or an Optuna storage.
+            name: Of the study.
+            pool: The candidates.
+            objectives: Name and direction of each.
+            strategy: One of ``autoedge.search.strategies.STRATEGIES``.
+            seed: Of the strategy.
+            candidate_id: The id that people see for a candidate's index.
 
         Raises:
-            StoreError: The database cannot be used.
+            IntentError: The strategy does not exist, or what it needs is not installed.
+            SpaceError: The pool is empty or inconsistent.
+            StoreError: The storage cannot be used.
         """
-        for row in rows:
-            if row.candidate_id in self._known:
-                continue
-            trial = self._pending.pop(row.index, None)
-            finished = self._finished(trial, row) if trial is not None else self._made(row)
-            self._known[row.candidate_id] = finished
-            with _told():
-                self._stored.add_trial(finished)
+        grid = Grid(pool)
+        sampler = make_sampler(strategy, pool=grid, seed=seed)
+        if optuna.logging.get_verbosity() == optuna.logging.INFO:
+            optuna.logging.set_verbosity(optuna.logging.WARNING)  # progress is told by events, not by Optuna's log
+        with _guarded(storage):
+            opened = _storage(storage) if isinstance(storage, str) else storage
+            definition = _definition(objectives, grid)
+            study = _load(opened, name, definition) or _create(opened, name, objectives, definition)
+            study.sampler = sampler
+            board = cls(study, grid, objectives, candidate_id)
+            for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING, TrialState.WAITING]):
+                board._give_up(trial.number, trial._trial_id)  # noqa: SLF001 - Optuna's own way to name a trial
+        return board
 
-    def propose(self) -> int | None:
-        """The row of a candidate that is neither measured nor pending; None when there is none left."""
-        try:
+    @property
+    def study(self) -> optuna.Study:
+        """The Optuna study, to look at."""
+        return self._study
+
+    def sync(self, rows: Sequence[Row]) -> None:
+        """Make the study say what the store says: one finished trial for each row, in their order where it is new.
+
+        What is missing is added. Where a trial contradicts the store (a mended measurement, changed constraints) or
+        the store does not know it, all finished trials are made anew, since finished trials cannot be changed.
+
+        Args:
+            rows: One a candidate; of several for one candidate the last counts.
+
+        Raises:
+            StoreError: The storage cannot be used.
+        """
+        wanted = {row.candidate: row for row in rows}
+        with self._lock, _guarded(self._study):
+            trials = [trial for trial in self._study.get_trials(deepcopy=False) if ABANDONED not in trial.user_attrs]
+            finished = [trial for trial in trials if trial.state.is_finished()]
+            found = {self._grid.find(trial.params): trial for trial in finished}
+            if len(found) < len(finished) or not all(
+                candidate in wanted and _agrees(trial, wanted[candidate]) for candidate, trial in found.items()
+            ):
+                self._restart()
+                self._add(wanted.values(), found)
+            else:
+                self._add([row for row in wanted.values() if row.candidate not in found], found)
+
+    def propose(self) -> tuple[Trial, int] | None:
+        """Ask the strategy for the candidate to measure next; None when all are measured or pending.
+
+        Every proposal ends with ``complete``, ``fail`` or ``abandon``. Several may be pending, no two the same.
+
+        Raises:
+            StoreError: The storage cannot be used.
+        """
+        with self._lock, _guarded(self._study), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            if not self.free:
+                return None
             trial = self._study.ask(self._grid.distributions)
-        except SpaceError:
-            return None
-        index = self._grid.find(trial.params)
-        if index is None:
-            raise SpaceError(f"a strategy proposed what is no candidate: {trial.params}")
-        self._pending[index] = trial
-        return index
+            candidate = self._grid.find(trial.params)
+            assert candidate is not None, trial.params  # the sampler repairs every proposal to a candidate
+            trial.set_user_attr(CANDIDATE, self._candidate_id(candidate))
+            return trial, candidate
 
-    def _finished(self, trial: Trial, row: Row) -> FrozenTrial:
-        trial.set_user_attr(_CANDIDATE, row.candidate_id)
-        for name, value in row.constraints.items():
-            trial.set_constraint(name, value)
-        if row.values is None:
-            trial.set_user_attr(_REASON, row.reason)
-            return self._study.tell(trial, state=TrialState.FAIL)
-        return self._study.tell(trial, list(row.values))
+    def complete(self, trial: Trial, values: Sequence[float], constraints: Mapping[str, float] | None = None) -> None:
+        """Tell what a proposal measured.
 
-    def _made(self, row: Row) -> FrozenTrial:
-        """A trial for a candidate that no strategy proposed: a baseline, or one from an earlier start."""
-        failed = row.values is None
-        trial = create_trial(
-            state=TrialState.FAIL if failed else TrialState.COMPLETE,
-            values=None if row.values is None else list(row.values),
-            params=self._grid.params(row.index),
-            distributions=self._grid.distributions,
-            user_attrs={_CANDIDATE: row.candidate_id, **({_REASON: row.reason} if failed else {})},
-            constraints=None if failed else dict(row.constraints),
-        )
-        self._study.add_trial(trial)
-        return trial
+        Args:
+            trial: From ``propose``.
+            values: One finite number an objective, in their order.
+            constraints: By name, satisfied up to 0.
 
+        Raises:
+            StoreError: The storage cannot be used.
+        """
+        row = Row(0, tuple(values), constraints or {})
+        with self._lock, _guarded(self._study):
+            for name, number in row.constraints.items():
+                trial.set_constraint(name, number)
+            self._study.tell(trial, row.values)
 
-def _stored_study(url: str, name: str, directions: Sequence[str], meaning: str) -> Study:
-    storage = optuna.storages.RDBStorage(url)
-    if name in optuna.get_all_study_names(storage):
-        study = optuna.load_study(study_name=name, storage=storage)
-        if study.user_attrs.get(_MEANING) == meaning:
-            return study
+    def fail(self, trial: Trial, reason: str) -> None:
+        """Tell that a proposal could not be measured; it is not proposed again and the strategy learns from it."""
+        with self._lock, _guarded(self._study):
+            trial.set_user_attr(REASON, reason)
+            self._study.tell(trial, state=TrialState.FAIL)
+
+    def abandon(self, trial: Trial) -> None:
+        """Give up a proposal without having measured it; its candidate may be proposed again."""
+        with self._lock, _guarded(self._study):
+            self._give_up(trial.number, trial._trial_id)  # noqa: SLF001 - Optuna's own way to name a trial
+
+    @property
+    def free(self) -> int:
+        """How many candidates are neither measured nor pending."""
+        return int(free_candidates(self._grid, self._study).sum())
+
+    def _give_up(self, number: int, trial_id: int) -> None:
+        self._study._storage.set_trial_user_attr(trial_id, ABANDONED, value=True)  # noqa: SLF001
+        self._study.tell(number, state=TrialState.FAIL)
+
+    def _restart(self) -> None:
+        """Replace the study by an empty one of the same definition and sampler."""
+        storage, name, sampler = self._study._storage, self._study.study_name, self._study.sampler  # noqa: SLF001
         optuna.delete_study(study_name=name, storage=storage)
-    study = optuna.create_study(storage=storage, study_name=name, directions=list(directions))
-    study.set_user_attr(_MEANING, meaning)
-    return study
+        self._study = _create(storage, name, self._objectives, _definition(self._objectives, self._grid))
+        self._study.sampler = sampler
 
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except StorageInternalError as error:
-        cause = str(error.__cause__ or error)
-        raise StoreError(f"the study cannot be stored: {cause}; free some space and run the same command") from error
-    except (SQLAlchemyError, OptunaError) as error:
-        raise StoreError(f"the study in the run's database cannot be used: {error}") from error
+    def _add(self, rows: Sequence[Row] | Any, known: Mapping[int | None, FrozenTrial]) -> None:
+        for row in rows:
+            # A genetic strategy notes a trial's generation there.
+            notes = known[row.candidate].system_attrs if row.candidate in known else {}
+            attributes: dict[str, Any] = {CANDIDATE: self._candidate_id(row.candidate)}
+            self._study.add_trial(
+                create_trial(
+                    state=TrialState.FAIL if row.reason else TrialState.COMPLETE,
+                    values=None if row.reason else list(row.values),
+                    params=self._grid.params(row.candidate),
+                    distributions=self._grid.distributions,
+                    user_attrs=attributes | ({REASON: row.reason} if row.reason else {}),
+                    system_attrs={key: note for key, note in notes.items() if not key.startswith("constraints")},
+                    constraints=dict(row.constraints),
+                )
+            )

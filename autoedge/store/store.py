@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 
 from autoedge.candidate import Candidate, Configuration
 from autoedge.errors import StoreError
@@ -17,7 +19,7 @@ from autoedge.measurement import Measurement, Phase, Source, Status, Value
 from autoedge.store import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _BUSY_S = 30
 
@@ -33,7 +35,7 @@ class Store:
     """
 
     def __init__(self, url: str | Path) -> None:
-        self.url = f"sqlite:///{url.absolute()}" if isinstance(url, Path) else url
+        self.url = _sqlite_url(url) if isinstance(url, Path) else url
         self._where = str(url)
         with self._told():
             self._engine = sa.create_engine(self.url, connect_args=_connect_args(self.url))
@@ -55,7 +57,8 @@ class Store:
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-        newest = ScriptDirectory.from_config(config).get_current_head()
+        scripts = ScriptDirectory.from_config(config)
+        known, newest = {script.revision for script in scripts.walk_revisions()}, scripts.get_current_head()
         with self._engine.begin() as connection:
             if sa.inspect(connection).has_table("autoedge_version"):
                 have = connection.execute(sa.text("SELECT version_num FROM autoedge_version")).scalar()
@@ -63,6 +66,10 @@ class Store:
                     return
                 if have is not None and have > (newest or ""):
                     raise StoreError(f"{self._where}: was written by a newer AutoEdge (schema {have}); update AutoEdge")
+                if have is not None and have not in known:
+                    raise StoreError(f"{self._where}: has the schema {have!r}, which never was; {_RESCUE}")
+            if connection.dialect.name == "sqlite":  # which would make each table in a transaction of its own
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -79,12 +86,21 @@ class Store:
             if "readonly" in cause or "unable to open" in cause:
                 advice = "make the folder writable, or name another with --out"
             raise StoreError(f"{self._where}: {cause}; {advice}") from error
-        except IntegrityError:
-            raise
         except DatabaseError as error:
             raise StoreError(f"{self._where}: {error.orig}; {_RESCUE}") from error
         except SQLAlchemyError as error:
             raise StoreError(f"{self._where}: {error}") from error
+        except UnicodeDecodeError as error:  # SQLite quotes the damaged text in its message
+            raise StoreError(f"{self._where}: the database is damaged; {_RESCUE}") from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        """A connection for reading; what was never written so is damage."""
+        with self._told(), self._engine.connect() as connection:
+            try:
+                yield connection
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise StoreError(f"{self._where}: holds a row that makes no sense ({error}); {_RESCUE}") from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -94,7 +110,7 @@ class Store:
 
     def fact(self, key: str) -> Any:
         """A stored fact about the run, None when there is none."""
-        with self._told(), self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(sa.select(schema.RUN.c.value).where(schema.RUN.c.key == key)).scalar()
 
     def set_fact(self, key: str, value: Any) -> None:
@@ -108,7 +124,7 @@ class Store:
     def last_session(self) -> tuple[str, bool] | None:
         """The newest session and whether it is finished."""
         query = sa.select(schema.SESSION).order_by(schema.SESSION.c.started.desc()).limit(1)
-        with self._told(), self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(query).first()
         return None if row is None else (row.session, row.finished is not None)
 
@@ -116,7 +132,9 @@ class Store:
         """A new session of confirm rounds."""
         session = uuid.uuid4().hex[:12]
         with self._told(), self._engine.begin() as connection:
-            connection.execute(sa.insert(schema.SESSION).values(session=session, started=time.time()))
+            last = connection.execute(sa.select(sa.func.max(schema.SESSION.c.started))).scalar() or 0.0
+            started = max(time.time(), math.nextafter(last, math.inf))  # the newest, even if the clock was set back
+            connection.execute(sa.insert(schema.SESSION).values(session=session, started=started))
         return session
 
     def finish_session(self, session: str) -> None:
@@ -135,42 +153,36 @@ class Store:
         """
         row = {name: getattr(measurement, name) for name in schema.MEASUREMENT.columns.keys() if name != "id"}  # noqa: SIM118
         row.update(flags=list(measurement.flags), details=dict(measurement.details))
-        try:
-            with self._told(), self._engine.begin() as connection:
-                self._ensure_candidate(connection, candidate)
-                (number,) = connection.execute(sa.insert(schema.MEASUREMENT).values(row)).inserted_primary_key or (
-                    None,
-                )
-                values = [
-                    {"measurement": number, "metric": key, **{name: getattr(value, name) for name in _VALUE_FIELDS}}
-                    for key, value in measurement.metrics.items()
-                ]
-                if values:
-                    connection.execute(sa.insert(schema.VALUE), values)
-        except IntegrityError:
-            return False
+        row["reason"] = measurement.reason.encode("utf-8", "replace").decode()  # a device may send half a character
+        form = {"target": candidate.target, "configuration": candidate.configuration.canonical}
+        with self._told(), self._engine.begin() as connection:
+            _insert_new(connection, schema.CANDIDATE, {"candidate_id": candidate.candidate_id, **form})
+            number = _insert_new(connection, schema.MEASUREMENT, row)
+            if number is None:
+                return False
+            values = [
+                {"measurement": number, "metric": key, **{name: getattr(value, name) for name in _VALUE_FIELDS}}
+                for key, value in measurement.metrics.items()
+            ]
+            if values:
+                connection.execute(sa.insert(schema.VALUE), values)
         return True
-
-    def _ensure_candidate(self, connection: sa.Connection, candidate: Candidate) -> None:
-        table = schema.CANDIDATE
-        known = sa.select(table.c.candidate_id).where(table.c.candidate_id == candidate.candidate_id)
-        if connection.execute(known).first() is None:
-            form = {"target": candidate.target, "configuration": candidate.configuration.canonical}
-            connection.execute(sa.insert(table).values(candidate_id=candidate.candidate_id, **form))
 
     def measurements(self) -> list[Measurement]:
         """All measurements in the order in which they were stored."""
-        with self._told(), self._engine.connect() as connection:
+        with self._reading() as connection:
+            # Rows first: a row that is there has all its figures, also when another process goes on adding.
+            query = sa.select(schema.MEASUREMENT).order_by(schema.MEASUREMENT.c.id)
+            rows = connection.execute(query).mappings().all()
             values: dict[int, dict[str, Value]] = {}
             for row in connection.execute(sa.select(schema.VALUE)):
                 figure = Value(row.value, row.low, row.high, Source(row.source), row.estimator, row.n)
                 values.setdefault(row.measurement, {})[row.metric] = figure
-            rows = connection.execute(sa.select(schema.MEASUREMENT).order_by(schema.MEASUREMENT.c.id)).mappings()
             return [_measurement(row, values.get(row["id"], {})) for row in rows]
 
     def candidates(self) -> dict[str, Candidate]:
         """All candidates that were ever measured, by id."""
-        with self._told(), self._engine.connect() as connection:
+        with self._reading() as connection:
             return {
                 row.candidate_id: Candidate(Configuration.from_canonical(row.configuration), row.target)
                 for row in connection.execute(sa.select(schema.CANDIDATE))
@@ -180,7 +192,7 @@ class Store:
 
     def scores_file(self, key: str) -> str | None:
         """File (relative to the run folder) with the outputs stored under ``key``."""
-        with self._told(), self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(sa.select(schema.SCORES.c.file).where(schema.SCORES.c.key == key)).scalar()
 
     def set_scores_file(self, key: str, file: str) -> None:
@@ -195,6 +207,21 @@ _RESCUE = (
     "keep a copy of the file, then delete it to start the run anew, or rescue its rows with "
     "`sqlite3 study.db .recover | sqlite3 rescued.db`"
 )
+
+
+def _sqlite_url(path: Path) -> str:
+    return sa.URL.create("sqlite", database=str(path.absolute())).render_as_string()
+
+
+def _insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> Any:
+    """Insert a row unless it is there already, also when another process inserts it meanwhile.
+
+    Returns:
+        Its primary key, None when it was there.
+    """
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    done = connection.execute(insert(table).values(row).on_conflict_do_nothing())
+    return done.inserted_primary_key[0] if done.rowcount and done.inserted_primary_key else None
 
 
 def _connect_args(url: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from autoedge.bench.task import Task, file_hash, read_labels
 from autoedge.errors import DataError, IntentError, ModelError
 from autoedge.intent.constraint import read_constraint
+from autoedge.metric import METRICS
 from autoedge.models.inspect import inspect_model
 from autoedge.preprocessing.fit import fit_array
 from autoedge.preprocessing.npz import Npz
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from autoedge.models.info import ModelInfo, Tensor
 
 _REDUCIBLE = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM", "GRU", "RNN", "Attention"})
+_LABELLED = ("accuracy", "f1_macro")
 _LOSSY = ("fp16", "int8-dynamic", "int8-static")
 
 
@@ -85,6 +87,7 @@ def prepare(intent: Intent) -> Prepared:
             problems.append(error)
     if problems:
         raise problems[0] if len(problems) == 1 else IntentError(*map(str, problems))
+    intent = _judged_by(intent, labelled=labels is not None)
     return Prepared(
         intent=intent,
         infos=infos,
@@ -94,6 +97,23 @@ def prepare(intent: Intent) -> Prepared:
         calibration=intent.data.calibration,
         calibration_hash=file_hash(intent.data.calibration) if intent.data.calibration else "",
     )
+
+
+def _judged_by(intent: Intent, *, labelled: bool) -> Intent:
+    """The intent with quality told by what the data allow: without labels, agreement with the reference.
+
+    Raises:
+        DataError: A limit on a quality that the data cannot show.
+    """
+    have, lack = (_LABELLED, ("agreement",)) if labelled else (("agreement",), _LABELLED)
+    for constraint in intent.constraints:
+        if constraint.metric.name in lack:
+            advice = f"limit {have[0]} instead" if labelled else "add one label a sample as 'y', or limit agreement"
+            raise DataError(
+                f"{intent.data.evaluation or intent.path}: '{constraint.text}' cannot be seen in these data; {advice}"
+            )
+    swapped = [METRICS[have[0]] if metric.name in lack else metric for metric in intent.objectives]
+    return replace(intent, objectives=tuple(dict.fromkeys(swapped)))
 
 
 def _task(intent: Intent, data: Npz | None, labels: np.ndarray | None, scores: Mapping[str, str]) -> Task:

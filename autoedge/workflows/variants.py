@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from autoedge.errors import ModelError
-from autoedge.models.variants import RECIPE_VERSION, make_variant
+from autoedge.models.variants import RECIPE_VERSION, make_variant, tools
 
 if TYPE_CHECKING:
     from autoedge.candidate import Configuration
@@ -41,7 +41,7 @@ class VariantShelf:
         """Names the file of a configuration before it is made."""
         calibration = self._prepared.calibration_hash if "calibration" in configuration.recipe else ""
         recipe = dict(sorted(configuration.recipe.items()))
-        parts = [self._prepared.infos[configuration.model].sha256, recipe, calibration, RECIPE_VERSION]
+        parts = [self._prepared.infos[configuration.model].sha256, recipe, calibration, RECIPE_VERSION, tools()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
     def variant(self, configuration: Configuration) -> Variant:

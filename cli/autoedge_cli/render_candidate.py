@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from autoedge_cli.render_choice import how_measured
@@ -13,7 +11,7 @@ from autoedge_cli.render_configuration import knob_words, level, recipe_words
 from autoedge_cli.render_decisions import render_decisions
 from autoedge_cli.render_figures import duration, plural
 from autoedge_cli.render_metrics import render_metrics
-from autoedge_cli.render_text import heading, indented, mark, outcome, said
+from autoedge_cli.render_text import heading, mark, outcome, said, say, show, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +32,10 @@ def render_candidate(console: Console, found: Mapping[str, Any]) -> None:
     keeps = "its figures keep every limit" if found["feasible"] else "its figures do not keep every limit"
     console.print(
         Text.assemble(
-            said(found["candidate_id"], "bold"), "  ", outcome(console, found["outcome"]), (f"  {where}, {keeps}", "dim")
+            said(found["candidate_id"], "bold"),
+            "  ",
+            outcome(console, found["outcome"]),
+            (f"  {where}, {keeps}", "dim"),
         )
     )
     configuration = found["configuration"]
@@ -56,14 +57,13 @@ def render_candidate(console: Console, found: Mapping[str, Any]) -> None:
 
 def _processes(console: Console, processes: Sequence[Mapping[str, Any]]) -> None:
     heading(console, "Processes", Text(plural(len(processes), "process", "processes"), style="dim"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
-    for name in ("phase", "", "status", "time"):
-        table.add_column(name, no_wrap=True, justify="right" if name in ("", "time") else "left")
-    table.add_column("reason and flags")
+    ran = table("phase", "", "status")
+    ran.add_column("time", no_wrap=True, justify="right")
+    ran.add_column("reason and flags")
     for one in processes:
         status = str(one["status"])
         ended = Text.assemble(mark(console, _STATUS.get(status, "")), " ", said(status, limit=12))
         remarks = "; ".join(filter(None, (str(one["reason"]), ", ".join(map(str, one["flags"])))))
         took = duration(float(one["duration_s"]))
-        table.add_row(said(one["phase"], limit=12), str(one["replicate"]), ended, took, said(remarks, limit=400))
-    show(console, table)
+        ran.add_row(said(one["phase"], limit=12), str(one["replicate"]), ended, took, said(remarks, limit=400))
+    show(console, ran)

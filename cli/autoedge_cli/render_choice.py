@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from autoedge_cli.render_configuration import identity, varying, words
 from autoedge_cli.render_figures import plural
 from autoedge_cli.render_metrics import render_metrics
-from autoedge_cli.render_text import heading, indented, mark, outcome, said
+from autoedge_cli.render_text import heading, mark, outcome, said, say, show, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 _TITLES = {"met": "Chosen", "not met": "Nearest", "undecided": "Chosen, undecided"}
 _SENTENCES = {
-    "met": "one candidate keeps every limit",
+    "met": "the chosen candidate keeps every limit",
     "not met": "nothing measured keeps every limit",
     "undecided": "too close to tell with what was measured",
 }
@@ -39,11 +37,10 @@ def render_headline(console: Console, verdict: Mapping[str, Any]) -> None:
             mark(console, word),
             " ",
             (said(word, limit=20).plain.upper(), style),
-            (f"  {_SENTENCES.get(word, '')}" if word != "met" else "", ""),
-            ("  protocol ", "dim"),
-            said(verdict["protocol"], "dim", limit=60),
+            f"  {_SENTENCES.get(word, '')}",
         )
     )
+    say(console, said(f"measured on {verdict['chosen']['target']}, protocol {verdict['protocol']}", "dim"))
 
 
 def render_chosen(console: Console, verdict: Mapping[str, Any]) -> None:
@@ -54,7 +51,6 @@ def render_chosen(console: Console, verdict: Mapping[str, Any]) -> None:
         console,
         _TITLES.get(str(verdict["outcome"]), "Chosen"),
         said(identity(chosen["candidate_id"]), "bold"),
-        said(f"on {chosen['target']}", "dim"),
         Text(how_measured(chosen), style="dim"),
     )
     say(console, said(words(chosen["configuration"])))
@@ -75,18 +71,18 @@ def how_measured(standing: Standing) -> str:
 
 def render_rule(console: Console, verdict: Mapping[str, Any]) -> None:
     """Print the rule that chose, and the runners-up with what each lost by."""
-    heading(console, "Rule", said(verdict["rule"]))
+    heading(console, "Chosen by")
+    say(console, said(verdict["rule"], limit=400))
     runners = verdict["runners_up"]
     if not runners:
         say(console, Text("no runner-up was confirmed", style="dim"))
         return
     shown = varying([verdict["chosen"]["configuration"]["knobs"], *(one["configuration"]["knobs"] for one in runners)])
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column("runner-up", no_wrap=True)
-    table.add_column("configuration")
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("lost by")
+    lost = table("runner-up")
+    lost.add_column("configuration")
+    lost.add_column("outcome", no_wrap=True)
+    lost.add_column("lost by")
     for one in runners:
         about = [said(identity(one["candidate_id"])), said(words(one["configuration"], shown))]
-        table.add_row(*about, outcome(console, one["outcome"]), said(one["lost_by"]))
-    show(console, table)
+        lost.add_row(*about, outcome(console, one["outcome"]), said(one["lost_by"]))
+    show(console, lost)

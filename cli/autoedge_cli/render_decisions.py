@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from autoedge_cli.render_configuration import identity
 from autoedge_cli.render_figures import ESTIMATE, NONE, bare, estimated, metric_of, number, points, span, unit_of
-from autoedge_cli.render_text import heading, indented, lines, outcome, printable, said
+from autoedge_cli.render_text import heading, lines, outcome, said, say, show, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,26 +22,22 @@ _MOST = 5
 
 
 def render_decisions(console: Console, decisions: Sequence[Decision]) -> None:
-    """Print each constraint with its outcome, the figure it was held against, the slack and a note."""
+    """Print each constraint with its outcome, the figure it was held against (and a note on it), and the slack."""
     heading(console, "Verdict by constraint")
     if not decisions:
         say(console, "the intent sets no limit")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column("constraint", min_width=12)
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("figure", min_width=8)
-    table.add_column("slack", justify="right", no_wrap=True)
-    notes = any(decision["note"] for decision in decisions)
-    if notes:
-        table.add_column("note", min_width=12)
+    held = table()
+    held.add_column("constraint", min_width=12)
+    held.add_column("outcome", no_wrap=True)
+    held.add_column("figure", min_width=8)
+    held.add_column("slack", justify="right", no_wrap=True)
     for decision in decisions:
-        cells = [said(decision["constraint"]), outcome(console, decision["outcome"]), _figure(decision)]
-        cells.append(_slack(decision))
-        if notes:
-            cells.append(said(decision["note"], "dim"))
-        table.add_row(*cells)
-    show(console, table)
+        figure = _figure(decision)
+        if decision["note"]:
+            figure = Text("\n").join([figure, said(decision["note"], "dim")])
+        held.add_row(said(decision["constraint"]), outcome(console, decision["outcome"]), figure, _slack(decision))
+    show(console, held)
 
 
 def _written(decision: Decision, value: float, digits: int = 3) -> str:
@@ -100,9 +94,8 @@ def _relaxation(one: Mapping[str, Any]) -> Text:
     """One limit moved so far that a candidate passes, rounded so that it still does."""
     text = str(one["constraint"])
     limit = _relaxed(one, up=">=" not in text)
-    return Text.assemble(
-        "relax ", said(text, "bold"), " to ", (limit, "bold"), "  lets in ", said(identity(one["candidate_id"]))
-    )
+    who = said(identity(one["candidate_id"]))
+    return Text.assemble("relax `", said(text, "bold"), "` to ", said(limit, "bold"), "  -> candidate ", who)
 
 
 def _relaxed(one: Mapping[str, Any], *, up: bool) -> str:
@@ -110,7 +103,7 @@ def _relaxed(one: Mapping[str, Any], *, up: bool) -> str:
     share = relative != "absolute" or not one["unit"]
     rounded = _outward(100 * limit if share else limit, up=up)
     unit = "% of baseline" if relative == "ratio" else "%" if share else {"ips": "/ s"}.get(one["unit"], one["unit"])
-    return f"{rounded} {printable(unit, 12)}"
+    return f"{rounded} {unit}"
 
 
 def _outward(value: float, *, up: bool) -> str:
@@ -127,10 +120,10 @@ def _advice(decision: Decision, used: Mapping[str, Any]) -> str:
         return ""
     name, figure, metric = decision["constraint"], decision["figure"], metric_of(decision["metric"])
     if figure is not None and estimated(figure):
-        return f"{name}: an estimate cannot decide it; widen the limit, or measure it with a meter"
+        return f"`{name}`: an estimate cannot decide it; widen the limit, or measure it with a meter"
     if figure is not None and metric is not None and metric.dimension == "fraction":
-        return f"{name}: give more evaluation samples; more runs add no data"
+        return f"`{name}`: give more evaluation samples; more runs add no data"
     return (
-        f"{name}: raise budget.measurements (now {used['budget']}) for more confirm rounds, "
+        f"`{name}`: raise budget.measurements (now {used['budget']}) for more confirm rounds, "
         "or measure longer with protocol: strict"
     )

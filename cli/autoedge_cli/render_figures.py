@@ -11,7 +11,7 @@ from autoedge_cli.render_text import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NONE = "–"
+NONE = "\N{EN DASH}"
 ESTIMATE = "~"
 _UNITS = {"ips": "/s"}  # as an intent writes a rate
 _SMALLEST, _LARGEST = 1e-6, 1e9

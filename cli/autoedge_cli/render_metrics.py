@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from autoedge.metric import METRICS
 from autoedge_cli.render_figures import ESTIMATE, estimated, full, interval, metric_of, name_of, number, points
-from autoedge_cli.render_text import indented, said
+from autoedge_cli.render_text import said, say, show, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,20 +31,19 @@ def render_metrics(console: Console, values: Values, first: Sequence[str], refer
         first: Keys of the metrics that matter most; they come first, in bold.
         reference: The reference's, to tell gains; None for none.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
-    table.add_column("metric", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("95 % interval")
-    table.add_column("source")
+    listed = table("metric")
+    listed.add_column("value", justify="right", no_wrap=True)
+    listed.add_column("95 % interval")
+    listed.add_column("source")
     if reference is not None:
-        table.add_column("against the reference")
+        listed.add_column("against the reference")
     order = dict.fromkeys([*first, *(metric.key for metric in METRICS.values()), *values])
     for key in (key for key in order if key in values):
         cells = _cells(values[key], key)
         if reference is not None:
             cells.append(gain(key, values[key], reference.get(key)))
-        table.add_row(*cells, style="bold" if key in first else "")
-    show(console, table)
+        listed.add_row(*cells, style="bold" if key in first else "")
+    show(console, listed)
     if any(estimated(value) for value in values.values()):
         say(console, Text(f"{ESTIMATE} estimated, not measured; its interval is an error band", style="dim"))
 

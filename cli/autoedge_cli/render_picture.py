@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from autoedge_cli.render_figures import metric_of, name_of, unit_of
-from autoedge_cli.render_text import indented, mark
+from autoedge_cli.render_text import mark, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,8 +36,8 @@ def render_picture(console: Console, objectives: Sequence[str], front: pd.DataFr
     except (ImportError, OSError):  # its native part is missing here: the picture alone is lost
         return
     console.print()
-    say(console, Text.assemble((f"{axes[1].title('↑', '↓')}", "dim")))
-    console.print(indented(picture), no_wrap=True, crop=True)
+    say(console, Text(axes[1].title("↑", "↓"), style="dim"))
+    console.print(picture, no_wrap=True, crop=True)
     say(console, Text.assemble(_legend(console, rows), "   ", (axes[0].title("→", "←"), "dim")))
 
 
@@ -78,10 +78,10 @@ def _decades(low: float, high: float) -> list[float]:
 
 
 def _round(low: float, high: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten: four to nine of them."""
+    """Multiples of 1, 2 or 5 times a power of ten: two to six of them."""
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))
-    step = max(factor * power for factor in (1, 2, 5) if factor * power <= rough)
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     return [step * i for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
@@ -92,7 +92,7 @@ def _kind(row: Mapping[Any, Any]) -> str:
 def _drawn(console: Console, axes: Sequence[_Axis], rows: Sequence[Mapping[Any, Any]]) -> Text:
     import plotext
 
-    plotext.terminal.limit(False, False)
+    plotext.terminal.limit(width=False, height=False)
     figure = plotext.figure
     figure.clear()
     figure.theme("colorless")
@@ -101,8 +101,8 @@ def _drawn(console: Console, axes: Sequence[_Axis], rows: Sequence[Mapping[Any, 
         ruler = figure.ruler(name, side)
         ruler.lim(axis.low, axis.high)
         ruler.ticks(list(axis.ticks()), list(axis.ticks().values()))
-    figure.axes(False, axis="x", side="upper")
-    figure.axes(False, axis="y", side="right")
+    figure.axes(active=False, axis="x", side="upper")
+    figure.axes(active=False, axis="y", side="right")
     for kind in _KINDS:
         places = [i for i, row in enumerate(rows) if _kind(row) == kind]
         if places:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from autoedge_cli.render_configuration import level
 from autoedge_cli.render_figures import NONE, duration, number, plural
 from autoedge_cli.render_run import render_left_out
-from autoedge_cli.render_text import heading, indented, said
+from autoedge_cli.render_text import heading, said, say, show, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 def render_plan(console: Console, plan: Plan) -> None:
     """Print the space, what is left out of it, and what measuring it would take."""
     console.print(Text.assemble(("Space", "bold"), f"  {plural(plan.candidates, 'candidate')}"))
-    say(console, _counts(plan))
+    show(console, _counts(plan))
     _knobs(console, plan)
     render_left_out(console, plan.left_out)
     _measuring(console, plan)
@@ -36,31 +35,32 @@ def _counts(plan: Plan) -> Table:
         counts = cells.setdefault((str(row["model"]), str(row["runtime"])), {})
         precision = level(row.get("precision"))
         counts[precision] = counts.get(precision, 0) + int(row["candidates"])
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", show_footer=len(cells) > 1)
-    table.add_column("model", "all")
-    table.add_column("runtime")
+    made = table()
+    made.show_footer = len(cells) > 1
+    made.add_column("model", "all")
+    made.add_column("runtime")
     for precision in precisions:
         total = sum(counts.get(precision, 0) for counts in cells.values())
-        table.add_column(said(precision), str(total), justify="right")
-    table.add_column("all", str(plan.candidates), justify="right", style="bold")
-    table.add_column("one call", justify="right")
+        made.add_column(said(precision), str(total), justify="right")
+    made.add_column("all", str(plan.candidates), justify="right", style="bold")
+    made.add_column("one call", justify="right")
     for (model, runtime), counts in cells.items():
         numbers = [str(counts[precision]) if precision in counts else NONE for precision in precisions]
         call = plan.call_ms.get(model)
         probed = NONE if call is None else f"{number(call)} ms"
-        table.add_row(said(model, limit=32), said(runtime), *numbers, str(sum(counts.values())), probed)
-    return table
+        made.add_row(said(model, limit=32), said(runtime), *numbers, str(sum(counts.values())), probed)
+    return made
 
 
 def _knobs(console: Console, plan: Plan) -> None:
     heading(console, "Knobs")
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column()
+    levels_of = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    levels_of.add_column(no_wrap=True)
+    levels_of.add_column()
     for name, levels in plan.knobs.items():
         if name != "model":
-            table.add_row(said(name), Text("  ").join(said(level(one), limit=40) for one in levels))
-    show(console, table)
+            levels_of.add_row(said(name), Text("  ").join(said(level(one), limit=40) for one in levels))
+    show(console, levels_of)
 
 
 def _measuring(console: Console, plan: Plan) -> None:
@@ -76,4 +76,6 @@ def _measuring(console: Console, plan: Plan) -> None:
         return
     say(console, Text(f"about {duration(plan.expected_s)} in all"))
     if plan.out_of_budget:
-        say(console, Text("warning: the time budget ends it earlier; raise budget.time or expect fewer", style="yellow"))
+        say(
+            console, Text("warning: the time budget ends it earlier; raise budget.time or expect fewer", style="yellow")
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from autoedge_cli.render_figures import duration, plural
-from autoedge_cli.render_text import heading, indented, lines, printable, said
+from autoedge_cli.render_text import heading, lines, printable, said, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,8 +40,9 @@ def _failures(console: Console, failed: list[Mapping[str, Any]]) -> None:
     heading(console, "Failed", Text(plural(total, "measurement"), style="dim"))
     rows = [
         Text.assemble(
+            f"{entry['count']} x  ",
             said(entry["reason"], limit=_REASON),
-            (f"  {entry['count']} x, {plural(len(entry['candidates']), 'candidate')}", "dim"),
+            (f"  ({plural(len(entry['candidates']), 'candidate')})", "dim"),
         )
         for entry in failed
     ]
@@ -59,7 +60,9 @@ def render_left_out(console: Console, left_out: Iterable[Mapping[str, Any]]) -> 
     if models:
         heading(console, "Left out")
         rows = [
-            Text.assemble(said(", ".join(names)), ": no ", said(what), (" – ", "dim"), said(reason, "dim", _REASON))
+            Text.assemble(
+                said(", ".join(names)), ": no ", said(what), (" (", "dim"), said(reason, "dim", _REASON), (")", "dim")
+            )
             for (what, reason), names in models.items()
         ]
         lines(console, rows, _MOST)

@@ -81,7 +81,7 @@ def searches() -> st.SearchStrategy[SearchEntry]:
 
 def protocols() -> st.SearchStrategy[ProtocolEntry]:
     """Protocols with some overrides."""
-    counts = {name: st.integers(1, 10**9) for name in ("warmup_calls", "latency_calls", "cold_starts", "processes")}
+    counts = {name: st.integers(1, 10**9) for name in ("warmup_calls", "latency_calls", "processes")}
     seconds = dict.fromkeys(("warmup_seconds", "latency_seconds", "cap_seconds"), POSITIVE)
     overrides = st.fixed_dictionaries({}, optional={**counts, **seconds})
     return st.builds(ProtocolEntry, st.sampled_from(["quick", "standard", "strict"]), overrides)

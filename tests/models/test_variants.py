@@ -25,7 +25,7 @@ from autoedge.models.info import ModelInfo
 from autoedge.models.variants import Variant, make_variant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     Samples = Callable[..., Path]
 
@@ -343,18 +343,21 @@ print(make_variant(model, info, {"precision": "int8-dynamic"}, cache=VariantCach
 
 
 @pytest.fixture
-def makers(build: Any, cache: VariantCache) -> list[subprocess.Popen[str]]:
+def makers(build: Any, cache: VariantCache) -> Iterator[list[subprocess.Popen[str]]]:
     """Two processes about to make the same variant in the same cache."""
     path = build.save(build.mlp(64, 32, 10))
-    root = str(Path(child.__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": root}
+    environment = {**os.environ, "PYTHONPATH": str(Path(child.__file__).parents[2])}
     command = [sys.executable, "-c", SCRIPT, str(path), str(cache.root)]
     pipe = subprocess.PIPE
     processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) for _ in range(2)]
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-    return processes
+    yield processes
+    for process in processes:
+        process.kill()
+        with process:
+            pass
 
 
 def start(process: subprocess.Popen[str]) -> None:

@@ -67,6 +67,7 @@ def write_intent(place: Path) -> Callable[..., Path]:
     def write(**changes: str | None) -> Path:
         lines: dict[str, str | None] = {
             "version": "1",
+            "task": "{type: classification}",
             "name": "small",
             "models": "[large.onnx, small.onnx]",
             "data": "{evaluation: eval.npz, calibration: calib.npz}",

@@ -38,16 +38,10 @@ def test_the_whole_line(place: Path, write_intent: Intent) -> None:
     assert all(decision["outcome"] == "met" for decision in selection.chosen["decisions"])
     assert selection.front["chosen"].sum() == 1
     assert selection.front["reference"].sum() == 1
-    code = "import sys; sys.modules['autoedge'] = None; import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"  # noqa: E501
-    command = [
-        sys.executable,
-        "-c",
-        code,
-        str(selection.bundle / "run.py"),
-        "--input",
-        str(place / "eval.npz"),
-        "--json",
-    ]
+    code = "import runpy, sys; sys.modules['autoedge'] = None; sys.path[0] = sys.argv[1].rpartition('/')[0];"
+    code += "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    script = str(selection.bundle / "run.py")
+    command = [sys.executable, "-c", code, script, "--input", str(place / "eval.npz"), "--json"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=place)
     assert ran.returncode == 0, ran.stderr
 
