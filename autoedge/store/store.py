@@ -48,7 +48,7 @@ class Store:
         with self._engine.connect() as connection:
             verdict = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar()
         if verdict != "ok":
-            raise StoreError(f"{self._where}: the database is damaged ({verdict}); {_RESCUE}")
+            raise StoreError(f"{self._where}: the database is damaged ({' '.join(str(verdict).split())}); {_RESCUE}")
 
     def _migrate(self) -> None:
         from alembic import command

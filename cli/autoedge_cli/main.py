@@ -79,25 +79,31 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         code: Any = cli.main(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as error:
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return _say(
-            "interrupted; what was measured is saved, and the same command goes on from there", EXIT_INTERRUPTED
-        )
+        code = error.exit_code
     except click.UsageError as error:
         error.show()
-        return EXIT_USAGE
-    except (TargetError, MeterError) as error:
-        return _say(str(error), EXIT_TARGET)
-    except StoreError as error:
-        return _say(str(error), EXIT_MACHINE)
+        code = EXIT_USAGE
+    except (KeyboardInterrupt, click.Abort):
+        code = _say("interrupted; what was measured is saved: the same command goes on from there", EXIT_INTERRUPTED)
     except AutoEdgeError as error:
-        return _say(str(error), EXIT_USAGE)
+        code = _say(str(error), _EXIT_CODES.get(_root_of(error), EXIT_USAGE))
     except OSError as error:
-        return _machine(error)
+        code = _machine(error)
     except Exception:  # noqa: BLE001 - the last resort: a bug, kept for the report
-        return _bug()
+        code = _bug()
     return code if isinstance(code, int) else 0
+
+
+_EXIT_CODES: dict[type[AutoEdgeError], int] = {
+    TargetError: EXIT_TARGET,
+    MeterError: EXIT_TARGET,
+    StoreError: EXIT_MACHINE,
+}
+
+
+def _root_of(error: AutoEdgeError) -> type[AutoEdgeError]:
+    """Which branch of the exception tree an error belongs to."""
+    return next((kind for kind in _EXIT_CODES if isinstance(error, kind)), AutoEdgeError)
 
 
 def _machine(error: OSError) -> int:

@@ -138,7 +138,7 @@ def _best(state: State) -> Text:
     if best is None:
         return Text("nothing keeps every limit yet", style="dim")
     candidate, figures = best
-    return Text.assemble((state.words(candidate), "green"), "  ", state.figures(figures))
+    return Text.assemble((state.words(candidate), "green"), "\n", state.figures(figures))
 
 
 def _budget(state: State) -> Text:

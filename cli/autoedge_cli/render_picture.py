@@ -37,7 +37,8 @@ def render_picture(console: Console, objectives: Sequence[str], front: pd.DataFr
         return
     console.print()
     say(console, Text(axes[1].title("↑", "↓"), style="dim"))
-    console.print(picture, no_wrap=True, crop=True)
+    for line in picture.split("\n"):
+        console.print(Text.assemble("  ", line), no_wrap=True, crop=True)
     say(console, Text.assemble(_legend(console, rows), "   ", (axes[0].title("→", "←"), "dim")))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import stat
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -48,7 +47,9 @@ def _read_all(path: Path) -> list[Measurement]:
         store.close()
 
 
-@pytest.mark.parametrize("content", [b"not a database at all" * 400, b"SQLite format 3\0" + bytes(5000), b"\xff" * 8192])
+@pytest.mark.parametrize(
+    "content", [b"not a database at all" * 400, b"SQLite format 3\0" + bytes(5000), b"\xff" * 8192]
+)
 def test_another_file_is_no_store(path: Path, content: bytes) -> None:
     """A file that is no database is refused with what to do, and left as it is."""
     path.write_bytes(content)
@@ -189,9 +190,7 @@ def test_a_disk_that_is_full_from_the_start_says_so(tiny_disk: Path) -> None:
     Store(tiny_disk / "study.db").close()
 
 
-def test_a_folder_that_cannot_be_written_says_so(
-    tmp_path: Path, make: Make, candidate: Candidate
-) -> None:
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path, make: Make, candidate: Candidate) -> None:
     """A store on a file system made read-only can be read; writing says to name another folder."""
     for folder in _mounted(tmp_path, "size=1m"):
         path = folder / "study.db"
@@ -261,9 +260,7 @@ def test_two_processes_at_once_count_nothing_twice(path: Path, make: Make, candi
 
     load = pickle.dumps((make(), candidate))
     workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", _ADDS_TWENTY, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        subprocess.Popen([sys.executable, "-c", _ADDS_TWENTY, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for _ in range(2)
     ]
     for worker in workers:
@@ -276,13 +273,3 @@ def test_two_processes_at_once_count_nothing_twice(path: Path, make: Make, candi
     stored = [int(worker.communicate(b"!")[0]) for worker in workers]
     assert sum(stored) == 20
     assert sorted(row.replicate for row in _read_all(path)) == list(range(20))
-
-
-def test_the_file_is_private_to_no_one_but_its_mask(path: Path) -> None:
-    """The file follows the user's umask and nothing else."""
-    before = os.umask(0o077)
-    try:
-        Store(path).close()
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600

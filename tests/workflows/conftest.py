@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,6 @@ from onnx import TensorProto, helper
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-SHORT = "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.02 s, latency_calls: 64}"
 
 
 def classifier(path: Path, *, hidden: int, seed: int, nan: bool = False) -> Path:
@@ -42,16 +41,51 @@ def classifier(path: Path, *, hidden: int, seed: int, nan: bool = False) -> Path
     return path
 
 
+@pytest.fixture(scope="session")
+def furnish() -> Callable[[Path], Path]:
+    """Puts two models, evaluation and calibration data into a folder."""
+
+    def put(folder: Path) -> Path:
+        classifier(folder / "large.onnx", hidden=256, seed=0)
+        classifier(folder / "small.onnx", hidden=8, seed=1)
+        generator = np.random.default_rng(2)
+        for name, count in (("eval", 120), ("calib", 60)):
+            x = generator.standard_normal((count, 4)).astype(np.float32)
+            np.savez(folder / f"{name}.npz", x=x, y=x[:, :3].argmax(axis=1))
+        return folder
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def intent_in() -> Callable[..., Path]:
+    """Writes an intent into a folder; keys given replace lines of the default one, None leaves a line out."""
+
+    def write(folder: Path, **changes: str | None) -> Path:
+        lines: dict[str, str | None] = {
+            "version": "1",
+            "task": "{type: classification}",
+            "name": "small",
+            "models": "[large.onnx, small.onnx]",
+            "data": "{evaluation: eval.npz, calibration: calib.npz}",
+            "constraints": "[accuracy >= 90 %, size <= 50 % of baseline]",
+            "objectives": "[latency_p50, accuracy]",
+            "protocol": "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.02 s, latency_calls: 64}",
+            "budget": "{measurements: 26}",
+            "search": "{strategy: random, seed: 0, knobs: {threads: [1], arena: ['on'], batch: [1, 4]}}",
+        }
+        lines.update(changes)
+        path = folder / "intent.yaml"
+        path.write_text("".join(f"{key}: {value}\n" for key, value in lines.items() if value is not None))
+        return path
+
+    return write
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def place(tmp_path: Path, furnish: Callable[[Path], Path]) -> Path:
     """A folder with two models, evaluation and calibration data."""
-    classifier(tmp_path / "large.onnx", hidden=256, seed=0)
-    classifier(tmp_path / "small.onnx", hidden=8, seed=1)
-    generator = np.random.default_rng(2)
-    for name, count in (("eval", 120), ("calib", 60)):
-        x = generator.standard_normal((count, 4)).astype(np.float32)
-        np.savez(tmp_path / f"{name}.npz", x=x, y=x[:, :3].argmax(axis=1))
-    return tmp_path
+    return furnish(tmp_path)
 
 
 @pytest.fixture
@@ -61,28 +95,9 @@ def nan_model(place: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def write_intent(place: Path) -> Callable[..., Path]:
-    """Writes an intent; keys given replace lines of the default one, None leaves a line out."""
-
-    def write(**changes: str | None) -> Path:
-        lines: dict[str, str | None] = {
-            "version": "1",
-            "task": "{type: classification}",
-            "name": "small",
-            "models": "[large.onnx, small.onnx]",
-            "data": "{evaluation: eval.npz, calibration: calib.npz}",
-            "constraints": "[accuracy >= 90 %, size <= 50 % of baseline]",
-            "objectives": "[latency_p50, accuracy]",
-            "protocol": SHORT,
-            "budget": "{measurements: 26}",
-            "search": "{strategy: random, seed: 0, knobs: {threads: [1], arena: ['on'], batch: [1, 4]}}",
-        }
-        lines.update(changes)
-        path = place / "intent.yaml"
-        path.write_text("".join(f"{key}: {value}\n" for key, value in lines.items() if value is not None))
-        return path
-
-    return write
+def write_intent(place: Path, intent_in: Callable[..., Path]) -> Callable[..., Path]:
+    """Writes an intent into this test's folder."""
+    return partial(intent_in, place)
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from autoedge.measurement import Measurement
+
     Intent = Callable[..., Path]
 
 
@@ -28,9 +31,30 @@ def _own_cache(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOEDGE_CACHE", str(place / "cache"))
 
 
-def test_the_whole_line(place: Path, write_intent: Intent) -> None:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, furnish: Callable[[Path], Path], intent_in: Intent) -> Finished:
+    """One finished run that several tests look at, and none of them changes."""
+    place = furnish(tmp_path_factory.mktemp("finished"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOEDGE_CACHE", str(place / "cache"))
+        return Finished(place, autoedge.select(intent_in(place), out=place / "run"))
+
+
+class Finished(NamedTuple):
+    """A folder with models, data, cache and a finished run, and what the run came to."""
+
+    place: Path
+    selection: autoedge.Selection
+
+    @property
+    def rows(self) -> list[Measurement]:
+        """All that was measured."""
+        return Store(self.place / "run" / "study.db").measurements()
+
+
+def test_the_whole_line(finished: Finished) -> None:
     """One intent gives a front, a met verdict from fresh processes, and a bundle that runs without AutoEdge."""
-    selection = autoedge.select(write_intent(), out=place / "run")
+    place, selection = finished
     assert selection.outcome == "met"
     assert selection.exit_code == 0
     assert selection.chosen["n_processes"] >= 6
@@ -46,15 +70,14 @@ def test_the_whole_line(place: Path, write_intent: Intent) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-def test_the_files_of_a_run(place: Path, write_intent: Intent) -> None:
+def test_the_files_of_a_run(finished: Finished) -> None:
     """Every file that the design names is there and tells the same story."""
-    selection = autoedge.select(write_intent(), out=place / "run")
-    run = place / "run"
+    selection, run = finished.selection, finished.place / "run"
     verdict = json.loads((run / "verdict.json").read_text())
     front = json.loads((run / "front.json").read_text())
     table = pd.read_csv(run / "front.csv")
     history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
-    rows = Store(run / "study.db").measurements()
+    rows = finished.rows
     assert verdict["schema_version"] == front["schema_version"] == 1
     assert verdict["chosen"]["candidate_id"] == table.loc[table["chosen"], "candidate_id"].item()
     assert {row["candidate_id"] for row in front["rows"]} == set(table["candidate_id"])
@@ -66,37 +89,43 @@ def test_the_files_of_a_run(place: Path, write_intent: Intent) -> None:
     assert selection.verdict == json.loads(json.dumps(verdict))
 
 
-def test_a_finished_run_measures_nothing_again(place: Path, write_intent: Intent) -> None:
-    """The same command on a finished run decides the same from what is stored."""
-    first = autoedge.select(write_intent(), out=place / "run")
+def test_a_finished_run_measures_nothing_again(finished: Finished) -> None:
+    """The same command on a finished run decides the same from what is stored, and builds the same bundle."""
+    manifest = finished.selection.bundle / "bundle.json"
+    before = manifest.read_bytes()
     events: list[Any] = []
-    second = autoedge.select(write_intent(), out=place / "run", on_event=events.append)
+    second = autoedge.select(finished.place / "intent.yaml", out=finished.place / "run", on_event=events.append)
     assert not [event for event in events if isinstance(event, Measured)]
-    assert second.chosen == first.chosen
-    assert (first.bundle / "bundle.json").read_bytes() == (second.bundle / "bundle.json").read_bytes()
+    assert second.chosen == finished.selection.chosen
+    assert manifest.read_bytes() == before
 
 
-def test_changed_constraints_decide_anew(place: Path, write_intent: Intent) -> None:
+def test_changed_constraints_decide_anew(finished: Finished, intent_in: Intent, tmp_path: Path) -> None:
     """Other constraints over the same space reuse every baseline and search row; at most confirm rounds are new."""
-    autoedge.select(write_intent(), out=place / "run")
-    before = {(row.candidate_id, row.phase, row.replicate) for row in Store(place / "run" / "study.db").measurements()}
-    changed = write_intent(constraints="[accuracy >= 80 %]", budget="{measurements: 60}", prefer="{latency_p50: 1}")
-    autoedge.select(changed, out=place / "run")
-    rows = Store(place / "run" / "study.db").measurements()
-    after = [(row.candidate_id, row.phase, row.session, row.replicate) for row in rows]
+    run = shutil.copytree(finished.place / "run", tmp_path / "run")
+    before = {(row.candidate_id, row.phase, row.replicate) for row in finished.rows}
+    changes = {"constraints": "[accuracy >= 80 %]", "budget": "{measurements: 60}", "prefer": "{latency_p50: 1}"}
+    changed = shutil.copy(intent_in(finished.place, **changes), finished.place / "changed.yaml")
+    intent_in(finished.place)
+    autoedge.select(changed, out=run)
+    after = [
+        (row.candidate_id, row.phase, row.session, row.replicate) for row in Store(run / "study.db").measurements()
+    ]
     assert len(after) == len(set(after))
     assert before <= {(name, phase, replicate) for name, phase, _, replicate in after}
 
 
-def test_another_protocol_is_measured_anew(place: Path, write_intent: Intent) -> None:
+def test_another_protocol_is_measured_anew(finished: Finished, intent_in: Intent, tmp_path: Path) -> None:
     """Rows of another protocol never count: the budget and the front start afresh."""
-    autoedge.select(write_intent(), out=place / "run")
-    longer = write_intent(protocol="{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.03 s}")
-    selection = autoedge.select(longer, out=place / "run")
-    rows = Store(place / "run" / "study.db").measurements()
-    protocols = {row.protocol_id for row in rows}
-    assert len(protocols) == 2
-    assert selection.verdict["used"]["measurements"] < len(rows)
+    run = shutil.copytree(finished.place / "run", tmp_path / "run")
+    protocol = "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.03 s, latency_calls: 64}"
+    changes = {"protocol": protocol, "budget": "{measurements: 18}"}
+    longer = shutil.copy(intent_in(finished.place, **changes), finished.place / "longer.yaml")
+    intent_in(finished.place)
+    selection = autoedge.select(longer, out=run)
+    rows = Store(run / "study.db").measurements()
+    assert len({row.protocol_id for row in rows}) == 2
+    assert selection.verdict["used"]["measurements"] == len(rows) - len(finished.rows) <= 18
 
 
 def test_budget_covers_everything(place: Path, write_intent: Intent) -> None:
@@ -108,22 +137,17 @@ def test_budget_covers_everything(place: Path, write_intent: Intent) -> None:
     assert sum(row.phase is Phase.CONFIRM for row in rows) >= 12
 
 
-def test_finalists_are_measured_afresh(place: Path, write_intent: Intent) -> None:
+def test_finalists_are_measured_afresh(finished: Finished) -> None:
     """Reported figures of the chosen candidate rest on confirm processes alone, not on the run that found it."""
-    selection = autoedge.select(write_intent(), out=place / "run")
-    rows = [
-        row
-        for row in Store(place / "run" / "study.db").measurements()
-        if row.candidate_id == selection.chosen["candidate_id"] and row.phase is Phase.CONFIRM
-    ]
+    chosen = finished.selection.chosen
+    rows = [row for row in finished.rows if row.candidate_id == chosen["candidate_id"] and row.phase is Phase.CONFIRM]
     values = [row.metrics["latency_p50_ms"].value for row in rows]
-    assert selection.chosen["metrics"]["latency_p50_ms"]["value"] == pytest.approx(np.exp(np.mean(np.log(values))))
+    assert chosen["metrics"]["latency_p50_ms"]["value"] == pytest.approx(np.exp(np.mean(np.log(values))))
 
 
-def test_accuracy_is_measured_once_a_variant(place: Path, write_intent: Intent) -> None:
+def test_accuracy_is_measured_once_a_variant(finished: Finished) -> None:
     """Candidates that share variant and graph level probe instead of evaluating again, and have the same accuracy."""
-    autoedge.select(write_intent(), out=place / "run")
-    rows = [row for row in Store(place / "run" / "study.db").measurements() if row.ok]
+    rows = [row for row in finished.rows if row.ok]
     files: dict[str, set[float]] = {}
     for row in rows:
         files.setdefault(row.details["scores"], set()).add(row.metrics["accuracy"].value)
@@ -160,7 +184,7 @@ def test_without_data_lossy_variants_are_left_out(place: Path, write_intent: Int
 def test_every_strategy_runs(place: Path, write_intent: Intent, strategy: str) -> None:
     """Every strategy proposes distinct candidates of the space and ends with a verdict."""
     search = f"{{strategy: {strategy}, seed: 1, knobs: {{threads: [1], arena: ['on']}}}}"
-    selection = autoedge.select(write_intent(search=search), out=place / "run")
+    selection = autoedge.select(write_intent(search=search, budget="{measurements: 22}"), out=place / "run")
     rows = Store(place / "run" / "study.db").measurements()
     searched = [row.candidate_id for row in rows if row.phase is Phase.SEARCH]
     assert len(searched) == len(set(searched))
@@ -170,7 +194,7 @@ def test_every_strategy_runs(place: Path, write_intent: Intent, strategy: str) -
 def test_several_processes_a_result(place: Path, write_intent: Intent) -> None:
     """A protocol of two processes a result measures every searched candidate twice."""
     protocol = "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.02 s, processes: 2}"
-    autoedge.select(write_intent(protocol=protocol, budget="{measurements: 40}"), out=place / "run")
+    autoedge.select(write_intent(protocol=protocol, budget="{measurements: 24, reserve: 10 %}"), out=place / "run")
     rows = [row for row in Store(place / "run" / "study.db").measurements() if row.phase is Phase.SEARCH]
     counts = {name: sum(row.candidate_id == name for row in rows) for name in {row.candidate_id for row in rows}}
     assert counts
