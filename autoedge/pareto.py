@@ -133,7 +133,7 @@ def lexicographic(points: ArrayLike, order: Sequence[int], tolerance: float = 0.
 def _by_groups(scaled: NDArray[np.float64], rows: NDArray[np.intp], tolerance: float) -> list[int]:
     """Order ``rows`` by the first column of ``scaled``, and each group of equals by the columns after it."""
     if not scaled.shape[1] or len(rows) < 2:  # noqa: PLR2004 - one row has one order
-        return rows.tolist()
+        return [int(row) for row in rows]
     ranked = rows[np.argsort(scaled[rows, 0], kind="stable")]
     ordered: list[int] = []
     while len(ranked):

@@ -50,7 +50,7 @@ class Evidence:
     @property
     def feasible(self) -> NDArray[np.bool_]:
         """Which rows violate nothing that is known of them."""
-        return ~(self.constraints > 0).any(axis=1)
+        return np.asarray(((self.constraints <= 0) | np.isnan(self.constraints)).all(axis=1))
 
     @property
     def best(self) -> NDArray[np.intp]:
@@ -130,10 +130,10 @@ class _Objectives:
     def raw(self, targets: Array) -> Array:
         """Back to the units of the objectives."""
         numbers = (targets * self._span + self._low) * self._signs
-        return np.where(self._log, np.exp(np.minimum(numbers * self._log, 700.0)), numbers)
+        return np.asarray(np.where(self._log, np.exp(np.minimum(numbers * self._log, 700.0)), numbers))
 
     def _numbers(self, values: Array) -> Array:
-        return np.where(self._log, np.log(np.where(self._log, values, 1.0)), values) * self._signs
+        return np.asarray(np.where(self._log, np.log(np.where(self._log, values, 1.0)), values) * self._signs)
 
 
 class _Limits:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from autoedge.search.axis import Axis
 from autoedge.surrogate.encoding import Encoded, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+    from optuna.distributions import BaseDistribution
 
     from autoedge.search.pool import Grid
 
@@ -80,124 +82,50 @@ class PoolDomain:
 
 
 class BoxDomain:
-    """Any Optuna distributions; a point is a row of units: a place from 0 to 1, or the index of a choice."""
+    """Any Optuna distributions; a point is a row of places on their axes."""
 
     def __init__(self, space: Mapping[str, BaseDistribution]) -> None:
-        self._space = dict(space)
-        self._categories = [
-            len(one.choices) if isinstance(one, CategoricalDistribution) else 0 for one in space.values()
-        ]
+        self._axes = {name: Axis(distribution) for name, distribution in space.items()}
+        self._choices = [axis.choices for axis in self._axes.values()]
 
     def locate(self, params: Mapping[str, Any]) -> tuple[float, ...] | None:
-        """The units of parameters that lie in the space."""
-        if not self._space.keys() <= params.keys():
+        """The places of parameters that lie in the space."""
+        if not self._axes.keys() <= params.keys():
             return None
-        point = []
-        for name, distribution in self._space.items():
-            try:
-                internal = distribution.to_internal_repr(params[name])
-            except ValueError:
-                return None
-            inside = (
-                isinstance(distribution, CategoricalDistribution) or distribution.low <= internal <= distribution.high
-            )  # type: ignore[attr-defined]
-            if not inside:
-                return None
-            point.append(float(_unit(distribution, np.array([internal]))[0]))
-        return tuple(point)
+        places = [axis.locate(params[name]) for name, axis in self._axes.items()]
+        return None if None in places else tuple(place for place in places if place is not None)
 
     def candidates(self, known: Sequence[Any], best: Sequence[Any], rng: np.random.Generator) -> Array:
         """The whole grid of a small discrete space; else random points, and variations of the best."""
-        points = self._grid()
-        if points is None:
-            count = MOST_CANDIDATES // 2
-            uniform = np.column_stack(
-                [rng.integers(count_, size=count) if count_ else rng.random(count) for count_ in self._categories]
-            ).astype(float)
+        axes = list(self._axes.values())
+        if math.prod(axis.count for axis in axes) <= MOST_CANDIDATES:
+            points = np.stack(np.meshgrid(*(axis.places() for axis in axes), indexing="ij"), axis=-1)
+            points = points.reshape(-1, len(axes))
+        else:
+            spread = np.column_stack([axis.random(MOST_CANDIDATES // 2, rng) for axis in axes])
             near = [self._variations(np.array(best), rng)] if len(best) else []
-            points = np.unique(self._snapped(np.concatenate([uniform, *near])), axis=0)
+            raw = np.concatenate([spread, *near])
+            points = np.unique([axis.snapped(column) for axis, column in zip(axes, raw.T, strict=True)], axis=1).T
         seen = {tuple(point) for point in known}
         fresh = np.array([tuple(point) not in seen for point in points.tolist()])
         return points[fresh] if fresh.any() else points
 
     def encoded(self, points: Any) -> Encoded:
-        """Units, with one column a choice."""
-        units = np.array(points, dtype=float).reshape(len(points), len(self._space))
-        return encode(units, self._categories)
+        """Places, with one column a choice."""
+        return encode(np.array(points, dtype=float).reshape(len(points), len(self._axes)), self._choices)
 
     def params(self, point: Any) -> dict[str, Any]:
         """Plain Python values, each in its distribution."""
-        return {name: value(one, float(unit)) for (name, one), unit in zip(self._space.items(), point, strict=True)}
+        return {name: axis.value(place) for (name, axis), place in zip(self._axes.items(), point, strict=True)}
 
     def _variations(self, best: Array, rng: np.random.Generator) -> Array:
-        """Copies of the best points with some of their coordinates moved a little, or chosen anew."""
+        """Copies of the best points with some of their places moved a little, or choices made anew."""
         points = best[rng.integers(len(best), size=NEIGHBOURS)]
         moved = rng.random(points.shape) < max(0.3, 1.0 / points.shape[1])
         moved[np.arange(len(points)), rng.integers(points.shape[1], size=len(points))] = True
         steps = rng.choice(STEPS, size=(len(points), 1))
         walked = np.clip(points + rng.normal(size=points.shape) * steps, 0.0, 1.0)
-        for column, count in enumerate(self._categories):
-            if count:
-                walked[:, column] = rng.integers(count, size=len(points))
+        for column, axis in enumerate(self._axes.values()):
+            if axis.choices:
+                walked[:, column] = axis.random(len(points), rng)
         return np.where(moved, walked, points)
-
-    def _snapped(self, units: Array) -> Array:
-        columns = [
-            _unit(one, _internal(one, column)) for one, column in zip(self._space.values(), units.T, strict=True)
-        ]
-        return np.column_stack(columns)
-
-    def _grid(self) -> Array | None:
-        """Every point of a small discrete space; None for others."""
-        axes = []
-        total = 1.0
-        for one in self._space.values():
-            count = _count(one)
-            total *= count
-            if total > MOST_CANDIDATES:
-                return None
-            internal = np.arange(count) * (1 if isinstance(one, CategoricalDistribution) else one.step)  # type: ignore[attr-defined]
-            axes.append(_unit(one, internal + getattr(one, "low", 0)))
-        return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
-
-
-def value(distribution: BaseDistribution, unit: float) -> Any:
-    """The plain Python value at a place of a distribution, from 0 to 1 (for a choice: its index)."""
-    internal = float(_internal(distribution, np.array([unit]))[0])
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[int(internal)]
-    return int(internal) if isinstance(distribution, IntDistribution) else internal
-
-
-def _count(distribution: BaseDistribution) -> float:
-    if isinstance(distribution, CategoricalDistribution):
-        return len(distribution.choices)
-    if isinstance(distribution, IntDistribution | FloatDistribution) and distribution.step is not None:
-        return int(round((distribution.high - distribution.low) / distribution.step)) + 1
-    return np.inf
-
-
-def _unit(distribution: BaseDistribution, internal: Array) -> Array:
-    if isinstance(distribution, CategoricalDistribution):
-        return internal.astype(float)
-    assert isinstance(distribution, IntDistribution | FloatDistribution)
-    low, high = float(distribution.low), float(distribution.high)
-    if low == high:
-        return np.zeros(len(internal))
-    if distribution.log:
-        low, high, internal = np.log(low), np.log(high), np.log(internal)
-    return np.asarray((internal - low) / (high - low))
-
-
-def _internal(distribution: BaseDistribution, units: Array) -> Array:
-    if isinstance(distribution, CategoricalDistribution):
-        return units
-    assert isinstance(distribution, IntDistribution | FloatDistribution)
-    low, high = float(distribution.low), float(distribution.high)
-    if distribution.log:
-        numbers = np.exp(np.log(low) + units * (np.log(high) - np.log(low)))
-    else:
-        numbers = low + units * (high - low)
-    if distribution.step is not None:
-        numbers = low + np.round((numbers - low) / distribution.step) * distribution.step
-    return np.clip(numbers, low, high)

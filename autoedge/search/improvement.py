@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +59,7 @@ class Improvement:
         volume = np.ones((len(points), len(self._lower)))
         for column, low, high in zip(points.T, self._lower.T, self._upper.T, strict=True):
             volume *= np.maximum(high - np.maximum(column[:, None], low), 0.0)
-        return volume.sum(axis=1)
+        return np.asarray(volume.sum(axis=1))
 
 
 def boxes(front: Array, reference: Array) -> tuple[Array, Array]:
@@ -79,7 +80,7 @@ def boxes(front: Array, reference: Array) -> tuple[Array, Array]:
     order = np.argsort(front[:, -1], kind="stable")
     edges = np.concatenate([[-np.inf], front[order, -1], reference[-1:]])
     lowers, uppers = [], []
-    for count, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for count, (begin, end) in enumerate(pairwise(edges)):
         if begin >= end:
             continue
         below = front[order[:count], :-1]

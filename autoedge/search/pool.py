@@ -64,9 +64,9 @@ def _distribution(knob: Knob) -> BaseDistribution:
     levels = list(knob.levels)
     if not knob.ordered:
         return CategoricalDistribution(levels)
-    if any(isinstance(level, bool | str) for level in levels) or any(low >= high for low, high in pairwise(levels)):
+    numbers = [float(level) for level in levels if not isinstance(level, bool | str)]
+    if len(numbers) < len(levels) or any(low >= high for low, high in pairwise(numbers)):
         raise SpaceError(f"levels of an ordered knob are ascending numbers, but {knob.name} has {levels}")
-    numbers = [float(level) for level in levels]
     log = is_geometric(numbers)
     if all(isinstance(level, int) for level in levels):
         steps = {int(high - low) for low, high in pairwise(numbers)}

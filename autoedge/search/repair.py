@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, TrialState
 
 from autoedge.errors import SpaceError
 from autoedge.search.pool import Grid, distributions
@@ -18,17 +17,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
+    from optuna.trial import FrozenTrial, TrialState
 
 __all__ = ["ABANDONED", "RepairedSampler", "distributions", "free_candidates"]
 
 ABANDONED = "abandoned"  # user attribute of a trial that was never measured, so that it says nothing of its candidate
 
 
-def free_candidates(grid: Grid, study: Study, trial: FrozenTrial) -> NDArray[np.bool_]:
+def free_candidates(grid: Grid, study: Study, trial: FrozenTrial | None = None) -> NDArray[np.bool_]:
     """Mark the candidates that no other trial has measured, failed at, or holds at the moment."""
     free = np.ones(len(grid), dtype=bool)
     for other in study.get_trials(deepcopy=False):
-        if other.number == trial.number or ABANDONED in other.user_attrs:
+        if (trial and other.number == trial.number) or ABANDONED in other.user_attrs:
             continue
         candidate = grid.find(other.params)
         if candidate is not None:

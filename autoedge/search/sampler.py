@@ -6,13 +6,13 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler
 from optuna.samplers._base import _process_constraints_after_trial
 from optuna.search_space import IntersectionSearchSpace
 
 from autoedge.search.acquisition import Evidence, choose
-from autoedge.search.domain import BoxDomain, PoolDomain, value
+from autoedge.search.axis import Axis
+from autoedge.search.domain import BoxDomain, PoolDomain
 from autoedge.search.filling import farthest
 from autoedge.search.history import read
 from autoedge.search.pool import Grid
@@ -107,11 +107,16 @@ class SurrogateSampler(BaseSampler):
     ) -> Any:
         """Draw at random."""
         rng = np.random.default_rng([self._seed, trial.number, zlib.crc32(param_name.encode())])
-        if isinstance(param_distribution, CategoricalDistribution):
-            return param_distribution.choices[rng.integers(len(param_distribution.choices))]
-        return value(param_distribution, rng.random())
+        axis = Axis(param_distribution)
+        return axis.value(float(axis.random(1, rng)[0]))
 
-    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,  # noqa: ARG002
+    ) -> None:
         """Store what ``constraints_func`` says."""
         if self._constraints_func is not None:
             _process_constraints_after_trial(self._constraints_func, study, trial, state)

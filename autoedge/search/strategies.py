@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from optuna.exceptions import ExperimentalWarning
@@ -54,12 +55,8 @@ class ExhaustiveSampler(BaseSampler):
 
 
 def _gp(grid: Grid, seed: int) -> BaseSampler:  # noqa: ARG001 - one signature for all
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise IntentError(
-            "search.strategy gp needs PyTorch: pip install 'autoedge[gp]', or choose surrogate"
-        ) from error
+    if find_spec("torch") is None:
+        raise IntentError("search.strategy gp needs PyTorch: pip install 'autoedge[gp]', or choose surrogate")
     return GPSampler(seed=seed)
 
 

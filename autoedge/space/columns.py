@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autoedge.errors import SpaceError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from autoedge.candidate import Scalar
 
 INACTIVE = "none"
+MOST = 5_000_000
+"""Candidates of one model beyond which a space is refused before it fills the memory."""
 
 
 @dataclass(frozen=True)
@@ -47,31 +51,33 @@ def enumerate_columns(axes: Sequence[Axis], allowed: Mapping[str, np.ndarray]) -
 
     Returns:
         int32 of shape (combinations, axes): level numbers. A knob that does not apply stands at level 0.
+
+    Raises:
+        SpaceError: There are too many to look at.
     """
+    names = [axis.knob.name for axis in axes]
     columns: list[np.ndarray] = []
+    active: list[np.ndarray] = []
     length = 1
     for axis in axes:
         conditional = axis.knob.levels[0] == INACTIVE
         levels = allowed.get(axis.knob.name, np.arange(int(conditional), len(axis.knob.levels)))
-        applies = _applies(axis, axes, columns, length)
+        applies = np.ones(length, bool)
+        for name, condition in axis.when.items():
+            index = names.index(name)
+            fits = np.array([holds(condition, level) for level in axes[index].knob.levels])
+            applies &= active[index] & fits[columns[index]]
         repeats = np.where(applies, len(levels), 1)
-        columns = [np.repeat(column, repeats) for column in columns]
-        starts = np.cumsum(repeats) - repeats
-        position = np.arange(repeats.sum()) - np.repeat(starts, repeats)
-        values = np.where(np.repeat(applies, repeats), levels[np.minimum(position, len(levels) - 1)], 0)
-        columns.append(values.astype(np.int32))
         length = int(repeats.sum())
+        if length > MOST:
+            raise SpaceError(f"the space has more than {MOST:,} candidates; fix or limit knobs with search.knobs")
+        columns, active = ([np.repeat(column, repeats) for column in each] for each in (columns, active))
+        starts = np.cumsum(repeats) - repeats
+        position = np.arange(length) - np.repeat(starts, repeats)
+        active.append(np.repeat(applies, repeats))
+        values = np.where(active[-1], levels[np.minimum(position, len(levels) - 1)], 0)
+        columns.append(values.astype(np.int32))
     return np.stack(columns, axis=1) if columns else np.zeros((0, 0), np.int32)
-
-
-def _applies(axis: Axis, axes: Sequence[Axis], columns: Sequence[np.ndarray], length: int) -> np.ndarray:
-    applies = np.ones(length, bool)
-    names = [other.knob.name for other in axes[: len(columns)]]
-    for name, condition in axis.when.items():
-        index = names.index(name)
-        fits = np.array([holds(condition, level) for level in axes[index].knob.levels])
-        applies &= fits[columns[index]]
-    return applies
 
 
 def holds(condition: Any, level: Scalar) -> bool:

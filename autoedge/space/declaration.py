@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from autoedge.candidate import Scalar
 from autoedge.errors import SpaceError
+from autoedge.space.columns import INACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +19,12 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_BYTES = 2**20
-_FILE_KEYS = {"version", "name", "description", "runtime", "formats", "knobs"}
+_NEEDED = ("version", "name", "runtime", "formats", "knobs")
+_FILE_KEYS = {*_NEEDED, "description"}
 _KNOB_KEYS = {"levels", "default", "part", "ordered", "when", "about"}
 _OF_TARGET = ("cores", "physical_cores")
+_TAKEN = ("model", "runtime", "target")  # they stand beside the knobs wherever a candidate is written down
+_FEW, _LONG, _LONGEST = 8, 80, 400  # of what is wrong, in a message
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class KnobRule:
         if isinstance(self.levels, tuple):
             return self.levels
         first, last = (_number(self.levels[end], device) for end in ("from", "to"))
-        doubled = [first]
+        doubled = [min(first, last)]
         while doubled[-1] * 2 < last:
             doubled.append(doubled[-1] * 2)
         return tuple(doubled) if doubled[-1] == last else (*doubled, last)
@@ -91,49 +96,113 @@ def read_space_file(path: Path) -> SpaceFile:
         if path.stat().st_size > _MAX_BYTES:
             raise SpaceError(f"{path}: a search space file has at most 1 MiB")
         data = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise SpaceError(f"{path}: cannot be read: {error}") from error
+    except (OSError, UnicodeDecodeError, RecursionError, YAMLError, ValueError) as error:
+        raise SpaceError(f"{path}: cannot be read: {' '.join(str(error).split())[:_LONGEST]}") from error
     try:
         return _parse(data)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SpaceError(f"{path}: a search space file needs name, runtime, formats and knobs ({error!r})") from error
     except SpaceError as error:
         raise SpaceError(f"{path}: {error}") from error
 
 
 def _parse(data: Any) -> SpaceFile:
-    if data["version"] != 1:
-        raise SpaceError(f"version must be 1, but got {data['version']!r}")
+    if not isinstance(data, dict):
+        raise SpaceError(f"a search space file is a mapping of {', '.join(_NEEDED)}, but it holds none")
     _known(data, _FILE_KEYS, "the file")
-    if not _NAME.fullmatch(str(data["name"])):
-        raise SpaceError(f"name must match {_NAME.pattern}, but got {data['name']!r}")
-    knobs: list[KnobRule] = []
+    for key in _NEEDED:
+        if key not in data:
+            raise SpaceError(f"{key} is missing; a search space file has {', '.join(_NEEDED)}")
+    if data["version"] != 1:
+        raise SpaceError(f"version must be 1, but got {_shown(data['version'])}")
+    for key in ("name", "runtime"):
+        if not (isinstance(data[key], str) and _NAME.fullmatch(data[key])):
+            raise SpaceError(f"{key} must match {_NAME.pattern}, but got {_shown(data[key])}")
+    formats = data["formats"]
+    if not (isinstance(formats, list) and formats and all(isinstance(f, str) and f.startswith(".") for f in formats)):
+        raise SpaceError(f"formats must be a list of suffixes such as .onnx, but got {_shown(formats)}")
+    if not isinstance(data["knobs"], dict) or not data["knobs"]:
+        raise SpaceError(f"knobs must be a mapping from names to knobs, but got {_shown(data['knobs'])}")
+    knobs: dict[str, KnobRule] = {}
     for name, body in data["knobs"].items():
-        _known(body, _KNOB_KEYS, f"knobs.{name}")
-        knobs.append(_knob(str(name), body, {knob.name for knob in knobs}))
-    return SpaceFile(str(data["name"]), str(data["runtime"]), tuple(map(str, data["formats"])), tuple(knobs))
+        knobs[name] = _knob(name, body, knobs)
+    return SpaceFile(data["name"], data["runtime"], tuple(formats), tuple(knobs.values()))
 
 
-def _knob(name: str, body: Mapping[str, Any], above: set[str]) -> KnobRule:
-    levels = body["levels"]
+def _knob(name: Any, body: Any, above: Mapping[str, KnobRule]) -> KnobRule:
+    where = f"knobs.{name if isinstance(name, str) else _shown(name)}"
+    if not (isinstance(name, str) and _NAME.fullmatch(name)) or name in _TAKEN:
+        raise SpaceError(f"{where}: a knob's name matches {_NAME.pattern} and is none of {', '.join(_TAKEN)}")
+    if not isinstance(body, dict):
+        raise SpaceError(f"{where} must be a mapping, but got {_shown(body)}")
+    _known(body, _KNOB_KEYS, where)
+    recipe, ordered, default = body.get("part") == "recipe", body.get("ordered", False), body.get("default")
+    if "part" in body and not recipe:
+        raise SpaceError(f"{where}.part can only be recipe, but got {_shown(body['part'])}")
+    if not isinstance(ordered, bool):
+        raise SpaceError(f"{where}.ordered is true or false, but got {_shown(ordered)}")
+    if default is not None and not isinstance(default, get_args(Scalar)):
+        raise SpaceError(f"{where}.default must be a plain value, but got {_shown(default)}")
+    if not recipe and default is None:
+        raise SpaceError(f"{where} needs a default: what the runtime does when it is told nothing")
+    if "levels" not in body:
+        raise SpaceError(f"{where} needs levels")
+    levels = _levels(body["levels"], f"{where}.levels")
+    if ordered and isinstance(levels, tuple) and not all(map(_is_number, levels)):
+        raise SpaceError(f"{where}.ordered takes numbers, but its levels are {', '.join(map(str, levels))}")
+    return KnobRule(name, levels, default, recipe, ordered, _conditions(body.get("when", {}), f"{where}.when", above))
+
+
+def _levels(levels: Any, where: str) -> tuple[Scalar, ...] | Mapping[str, int | str]:
     if isinstance(levels, list):
         if not levels or not all(isinstance(level, get_args(Scalar)) for level in levels):
-            raise SpaceError(f"knobs.{name}.levels must be a list of plain values, but got {levels!r}")
-        levels = tuple(levels)
-    elif set(levels) != {"from", "to"} or any(not isinstance(v, int) and v not in _OF_TARGET for v in levels.values()):
-        raise SpaceError(f"knobs.{name}.levels must be a list or {{from, to}} of numbers or {', '.join(_OF_TARGET)}")
-    when = dict(body.get("when", {}))
-    unknown = sorted(set(when) - above)
-    if unknown:
-        raise SpaceError(f"knobs.{name}.when may only name knobs above it, but names {', '.join(unknown)}")
-    recipe = body.get("part") == "recipe"
-    default = body.get("default")
-    if not recipe and default is None:
-        raise SpaceError(f"knobs.{name} needs a default: what the runtime does when it is told nothing")
-    return KnobRule(name, levels, default, recipe, bool(body.get("ordered", False)), when)
+            raise SpaceError(f"{where} must be a list of plain values, but got {_shown(levels)}")
+        for index, level in enumerate(levels):
+            if level in levels[:index]:
+                raise SpaceError(f"{where} names {level} twice")
+        if INACTIVE in levels:
+            raise SpaceError(f"{where}: '{INACTIVE}' stands for a knob that does not apply; use another word")
+        return tuple(levels)
+    ends = [levels.get("from"), levels.get("to")] if isinstance(levels, dict) and len(levels) == 2 else [None]  # noqa: PLR2004 - its two ends
+    if not all(end in _OF_TARGET or (isinstance(end, int) and not isinstance(end, bool)) for end in ends):
+        raise SpaceError(f"{where} must be a list or {{from, to}} of whole numbers or {', '.join(_OF_TARGET)}")
+    first, last = (1 if end in _OF_TARGET else end for end in ends)
+    if first < 1 or (last < first and ends[1] not in _OF_TARGET):
+        raise SpaceError(
+            f"{where}: a range begins at 1 or above and does not end below, but got {ends[0]} to {ends[1]}"
+        )
+    return dict(levels)
+
+
+def _conditions(when: Any, where: str, above: Mapping[str, KnobRule]) -> Mapping[str, Any]:
+    if not isinstance(when, dict):
+        raise SpaceError(f"{where} must be a mapping from knobs to levels, but got {_shown(when)}")
+    for name, condition in when.items():
+        if name not in above:
+            raise SpaceError(f"{where} may only name knobs above it, but names {_shown(name)}")
+        least = condition.get("min") if isinstance(condition, dict) and len(condition) == 1 else None
+        listed = isinstance(condition, list) and all(isinstance(level, get_args(Scalar)) for level in condition)
+        if not (listed and condition) and not _is_number(least):
+            raise SpaceError(f"{where}.{name} must be a list of levels or {{min: number}}, but got {_shown(condition)}")
+        if not listed and not above[name].ordered:
+            raise SpaceError(f"{where}.{name}: min takes an ordered knob, but '{name}' is none")
+    return dict(when)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _shown(value: Any) -> str:
+    """A value for a message: nested ones by their kind alone, since aliases can make a small file's text endless."""
+    if (
+        isinstance(value, list)
+        and all(isinstance(item, get_args(Scalar)) for item in value[:_FEW])
+        and len(value) <= _FEW
+    ):
+        return repr(value)[:_LONG]
+    return f"a {type(value).__name__}" if isinstance(value, list | dict | tuple | set) else repr(value)[:_LONG]
 
 
 def _known(body: Mapping[str, Any], known: set[str], where: str) -> None:
-    extra = sorted(set(body) - known)
+    extra = [key for key in body if key not in known]
     if extra:
-        raise SpaceError(f"{where} has the unknown key {extra[0]!r}; known are {', '.join(sorted(known))}")
+        raise SpaceError(f"{where} has the unknown key {_shown(extra[0])}; known are {', '.join(sorted(known))}")

@@ -124,9 +124,11 @@ class Space:
         if "precision" in self.knobs:
             levels = self.knobs["precision"].levels
             for level in levels:
-                if level in model.refused:
+                if level in model.refused and level != model.precision:
                     self.left_out.append(LeftOut(model.name, str(level), model.refused[str(level)]))
             usable = [i for i, level in enumerate(levels) if self._can_be(model, str(level))]
+            if not usable:
+                self.left_out.append(LeftOut(model.name, "candidate", f"it is {model.precision} and limits leave none"))
             allowed["precision"] = np.array(usable, int)
         if "batch" in self.knobs and model.fixed_batch is not None:
             levels = self.knobs["batch"].levels
@@ -165,7 +167,8 @@ class Space:
         recipe: dict[str, Scalar] = {}
         knobs: dict[str, Scalar] = {}
         for rule in self._file.knobs:
-            if all(holds(condition, values[name]) for name, condition in rule.when.items()):
+            applying = recipe.keys() | knobs.keys()
+            if all(name in applying and holds(condition, values[name]) for name, condition in rule.when.items()):
                 (recipe if rule.recipe else knobs)[rule.name] = values[rule.name]
         configuration = Configuration(str(values["model"]), recipe, self._file.runtime, knobs)
         return Candidate(configuration, self.target)
@@ -185,7 +188,11 @@ class Space:
                 return None
             key += int(weight) * knob.levels.index(level)
         found = int(np.searchsorted(self._keys, key))
-        return int(self._order[found]) if found < len(self._keys) and self._keys[found] == key else None
+        if found == len(self._keys) or self._keys[found] != key:
+            return None
+        row = int(self._order[found])
+        # A missing knob was looked up as one that does not apply: it may not be missing.
+        return row if self.candidate(row).candidate_id == candidate.candidate_id else None
 
     def features(self) -> tuple[tuple[str, ...], np.ndarray]:
         """Names and values, float (candidates, features), of what is known of a candidate before measuring."""
@@ -208,11 +215,12 @@ def _checked_limits(
         if name not in offered:
             near = extractOne(name, list(offered))
             raise SpaceError(f"search.knobs: the space '{file.name}' has no knob '{name}'; nearest is '{near[0]}'")
-        wrong = [level for level in levels if level not in offered[name] and not _extends(file, name, level)]
-        if wrong:
-            known = ", ".join(map(str, offered[name]))
-            raise SpaceError(f"search.knobs.{name}: must be among {known}, but got {', '.join(map(str, wrong))}")
-    return dict(limits)
+        typed = {(type(level), level) for level in offered[name]}  # since True is 1 and 1.0 is, too
+        wrong = [level for level in levels if (type(level), level) not in typed and not _extends(file, name, level)]
+        if wrong or not levels:
+            known, given = (", ".join(map(str, each)) for each in (offered[name], wrong))
+            raise SpaceError(f"search.knobs.{name}: must be among {known}, but got {given or 'nothing'}")
+    return {name: tuple(dict.fromkeys(levels)) for name, levels in limits.items()}
 
 
 def _extends(file: SpaceFile, name: str, level: Scalar) -> bool:

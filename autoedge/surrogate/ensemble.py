@@ -61,7 +61,7 @@ class Prediction:
     def std(self) -> Array:
         """The mixture's standard deviation, shape (n, targets)."""
         second = np.einsum("kt,knt->nt", self.weights, self.means**2 + self.stds**2)
-        return np.sqrt(np.maximum(second - self.mean**2, 0.0))
+        return np.asarray(np.sqrt(np.maximum(second - self.mean**2, 0.0)))
 
     def sample(self, count: int, rng: np.random.Generator) -> Array:
         """Draw from the mixture, shape (count, n, targets).
@@ -125,9 +125,9 @@ class Ensemble:
 
 
 def _widening(targets: Array, member: Member) -> Array:
-    """By how much the member's spread falls short of its held-out errors, for each target."""
+    """By how much the spread of a member falls short of its held-out errors, for each target; it is never narrowed."""
     claimed = np.maximum(member.held_out_std, 1e-3)
-    return np.sqrt(np.clip(np.mean(((targets - member.held_out_mean) / claimed) ** 2, axis=0), 0.1, 10.0))
+    return np.asarray(np.sqrt(np.clip(np.mean(((targets - member.held_out_mean) / claimed) ** 2, axis=0), 1.0, 10.0)))
 
 
 class _Processes:

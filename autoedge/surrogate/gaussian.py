@@ -89,7 +89,7 @@ def _matern(squared: Array) -> tuple[Array, Array]:
 
 def _hyperparameters(distances: Array, target: Array) -> Array:
     """Log length scales, log signal and log noise of largest posterior density, from one start."""
-    from scipy.optimize import minimize  # type: ignore[import-untyped]
+    from scipy.optimize import minimize
 
     count, size = len(distances), len(target)
     prior_mean = np.array([LENGTH[0]] * count + [SIGNAL[0], NOISE[0]])

@@ -43,5 +43,5 @@ class Forest:
 
 def _moments(each: Array, mask: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Mean and standard deviation over the first axis where ``mask`` holds; over all of it where it never does."""
-    mask = np.where(mask.any(axis=0), mask, True)
+    mask = mask | ~mask.any(axis=0)
     return each.mean(axis=0, where=mask), each.std(axis=0, where=mask)

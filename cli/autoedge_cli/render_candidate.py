@@ -11,7 +11,7 @@ from autoedge_cli.render_configuration import knob_words, level, recipe_words
 from autoedge_cli.render_decisions import render_decisions
 from autoedge_cli.render_figures import duration, plural
 from autoedge_cli.render_metrics import render_metrics
-from autoedge_cli.render_text import heading, mark, outcome, said, say, show, table
+from autoedge_cli.render_text import heading, mark, outcome, pairs, said, show, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,16 +39,14 @@ def render_candidate(console: Console, found: Mapping[str, Any]) -> None:
         )
     )
     configuration = found["configuration"]
-    for name, words in (
-        ("model", level(configuration["model"])),
-        ("made as", recipe_words(configuration["recipe"])),
-        ("runtime", level(configuration["runtime"])),
-        ("knobs", knob_words(configuration["knobs"])),
-    ):
-        if words:
-            say(console, Text.assemble((f"{name:9}", "dim"), said(words)))
-    if found["flags"]:
-        say(console, Text.assemble((f"{'flags':9}", "dim"), said(", ".join(map(str, found["flags"])), "yellow")))
+    told = {
+        "model": level(configuration["model"]),
+        "made as": recipe_words(configuration["recipe"]),
+        "runtime": level(configuration["runtime"]),
+        "knobs": knob_words(configuration["knobs"]),
+        "flags": ", ".join(map(str, found["flags"])),
+    }
+    show(console, pairs((name, said(words)) for name, words in told.items() if words))
     heading(console, "Figures", Text(how_measured(found), style="dim"))
     render_metrics(console, found["metrics"], [decision["metric"] for decision in found["decisions"]])
     render_decisions(console, found["decisions"])

@@ -47,10 +47,15 @@ def words(configuration: Mapping[str, Any], shown: Collection[str] | None = None
 
 
 def varying(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Names of the knobs that are not the same (or not present) in all rows, in order of appearance."""
-    everyone = [{name: level(value) for name, value in row.items()} for row in rows]
-    names = dict.fromkeys(name for row in everyone for name in row)
-    return [name for name in names if len({row.get(name, NONE) for row in everyone}) > 1]
+    """Names of the knobs that have several levels among the rows, in order of appearance.
+
+    Where a knob does not apply is no level: it follows from the knobs that it depends on.
+    """
+    levels: dict[str, set[str]] = {}
+    for row in rows:
+        for name, value in row.items():
+            levels.setdefault(name, set()).add(level(value))
+    return [name for name, known in levels.items() if len(known - {NONE}) > 1]
 
 
 def identity(candidate_id: str) -> str:

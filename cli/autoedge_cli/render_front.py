@@ -49,8 +49,10 @@ def render_front(console: Console, verdict: Mapping[str, Any], front: pd.DataFra
     if not rows:
         return
     sheet = _Sheet(console, _most(rows), _metrics(verdict, rows))
-    made, kept = _fitting(sheet, console.width - 2, max(1, len(verdict["objectives"])))
+    made, kept, unsaid = _fitting(sheet, console.width - 2, max(1, len(verdict["objectives"])))
     show(console, made)
+    if unsaid:
+        say(console, Text(f"where not said: {unsaid}", style="dim"))
     _legend(sheet, kept)
     left = [name_of(key) for key in sheet.metrics if key not in kept]
     if left:
@@ -73,19 +75,20 @@ def _metrics(verdict: Mapping[str, Any], rows: Sequence[Row]) -> list[str]:
     return [key for key in wanted if any(level(row.get(key)) != NONE for row in rows)]
 
 
-def _fitting(sheet: _Sheet, room: int, least: int) -> tuple[Table, list[str]]:
-    """The first layout that fits, and the metrics it holds; the least is the objectives."""
+def _fitting(sheet: _Sheet, room: int, least: int) -> tuple[Table, list[str], str]:
+    """The first layout that fits, the metrics it holds (the objectives at least), and the levels it leaves unsaid."""
     wide = sheet.wide()
     if sheet.width(wide).maximum <= room:
-        return wide, sheet.metrics
+        return wide, sheet.metrics, ""
+    unsaid = " ".join(f"{printable(name, 24)}={known}" for name, known in sheet.usual.items())
     beside = sheet.compact(sheet.metrics, below=False)
     if sheet.width(beside).minimum <= room:
-        return beside, sheet.metrics
+        return beside, sheet.metrics, unsaid
     for count in range(len(sheet.metrics), least, -1):
         below = sheet.compact(sheet.metrics[:count], below=True)
         if sheet.width(below).minimum <= room:
-            return below, sheet.metrics[:count]
-    return sheet.compact(sheet.metrics[:least], below=True), sheet.metrics[:least]
+            return below, sheet.metrics[:count], unsaid
+    return sheet.compact(sheet.metrics[:least], below=True), sheet.metrics[:least], unsaid
 
 
 @dataclass(frozen=True)
@@ -137,10 +140,6 @@ class _Sheet:
         for i, row in enumerate(self.rows):
             about = " ".join([level(row["model"]), recipe_words(_recipe(row)), *self._told(row)])
             made.add_row(*self._first(row), said(about), *(column[i] for column in columns), style=_style(row))
-        if self.usual:
-            usual = " ".join(f"{printable(name, 24)}={known}" for name, known in self.usual.items())
-            made.caption = Text(f"where not said: {usual}", style="dim")
-            made.caption_justify = "left"
         return made
 
     def _told(self, row: Row) -> Iterator[str]:

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
+from autoedge.space.columns import INACTIVE
 from autoedge_cli.render_configuration import level
 from autoedge_cli.render_figures import NONE, duration, number, plural
 from autoedge_cli.render_run import render_left_out
-from autoedge_cli.render_text import heading, said, say, show, table
+from autoedge_cli.render_text import heading, pairs, said, say, show, table
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from autoedge.workflows.plan import Plan
 
 
 def render_plan(console: Console, plan: Plan) -> None:
     """Print the space, what is left out of it, and what measuring it would take."""
-    console.print(Text.assemble(("Space", "bold"), f"  {plural(plan.candidates, 'candidate')}"))
-    show(console, _counts(plan))
+    runtimes = list(dict.fromkeys(str(row["runtime"]) for row in plan.by_model))
+    title = Text.assemble(("Space", "bold"), f"  {plural(plan.candidates, 'candidate')}")
+    console.print(title.append_text(said(f"  on {runtimes[0]}", "dim")) if len(runtimes) == 1 else title)
+    show(console, _counts(plan, several=len(runtimes) > 1))
     _knobs(console, plan)
     render_left_out(console, plan.left_out)
     _measuring(console, plan)
 
 
-def _counts(plan: Plan) -> Table:
-    """Models by precision; a model on two runtimes has two rows."""
+def _counts(plan: Plan, *, several: bool) -> Table:
+    """Models by precision; where there are several runtimes, a row for each."""
     precisions = list(dict.fromkeys(level(row.get("precision")) for row in plan.by_model))
     cells: dict[tuple[str, str], dict[str, int]] = {}
     for row in plan.by_model:
@@ -38,7 +41,8 @@ def _counts(plan: Plan) -> Table:
     made = table()
     made.show_footer = len(cells) > 1
     made.add_column("model", "all")
-    made.add_column("runtime")
+    if several:
+        made.add_column("runtime")
     for precision in precisions:
         total = sum(counts.get(precision, 0) for counts in cells.values())
         made.add_column(said(precision), str(total), justify="right")
@@ -48,19 +52,19 @@ def _counts(plan: Plan) -> Table:
         numbers = [str(counts[precision]) if precision in counts else NONE for precision in precisions]
         call = plan.call_ms.get(model)
         probed = NONE if call is None else f"{number(call)} ms"
-        made.add_row(said(model, limit=32), said(runtime), *numbers, str(sum(counts.values())), probed)
+        about = [said(model, limit=32), said(runtime)] if several else [said(model, limit=32)]
+        made.add_row(*about, *numbers, str(sum(counts.values())), probed)
     return made
 
 
 def _knobs(console: Console, plan: Plan) -> None:
     heading(console, "Knobs")
-    levels_of = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    levels_of.add_column(no_wrap=True)
-    levels_of.add_column()
-    for name, levels in plan.knobs.items():
-        if name != "model":
-            levels_of.add_row(said(name), Text("  ").join(said(level(one), limit=40) for one in levels))
-    show(console, levels_of)
+    rows = [
+        (name, Text("  ").join(said(level(one), limit=40) for one in levels if one != INACTIVE))
+        for name, levels in plan.knobs.items()
+        if name != "model"
+    ]
+    show(console, pairs(rows))
 
 
 def _measuring(console: Console, plan: Plan) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _LINE = 1000
 _CELL = 160
@@ -94,6 +94,16 @@ def table(*columns: str) -> Table:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for name in columns:
         made.add_column(name, no_wrap=True)
+    return made
+
+
+def pairs(rows: Iterable[tuple[str, Text]]) -> Table:
+    """Names with what is said of each, in two columns."""
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(style="dim", no_wrap=True)
+    made.add_column()
+    for name, text in rows:
+        made.add_row(said(name), text)
     return made
 
 

@@ -1,7 +1,10 @@
-"""Measurements with every field filled, and an empty store for each test."""
+"""Measurements with every field filled, an empty store for each test, and small disks."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,13 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from autoedge.candidate import Scalar
+
     Make = Callable[..., Measurement]
 
 
 @pytest.fixture(scope="session")
 def candidate() -> Candidate:
     """What the measurements below are of."""
-    knobs = {"batch": 4, "threads": 2, "arena": "off"}
+    knobs: dict[str, Scalar] = {"batch": 4, "threads": 2, "arena": "off"}
     return Candidate(Configuration("digits", {"precision": "int8-dynamic"}, "onnxruntime", knobs), "local")
 
 
@@ -68,3 +73,21 @@ def store(path: Path) -> Iterator[Store]:
     opened = Store(path)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a file system in memory with the options given; ``remount,ro`` changes the one that is there."""
+    mount, unmount = shutil.which("mount"), shutil.which("umount")
+    if mount is None or unmount is None or os.geteuid() != 0:
+        pytest.skip("mounting a file system takes root and mount")
+
+    def mounted(options: str) -> Path:
+        command = [mount, "-t", "tmpfs", "-o", options, "tmpfs", str(tmp_path)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+        return tmp_path
+
+    yield mounted
+    subprocess.run([unmount, "--lazy", str(tmp_path)], check=False, capture_output=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import itertools
+import pickle
 import signal
 import sqlite3
 import subprocess
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from autoedge.candidate import Candidate
     from autoedge.measurement import Measurement
 
+    Disk = Callable[[str], Path]
     Make = Callable[..., Measurement]
 
 RESCUE = r"study\.db: .*keep a copy of the file, then delete it .* or rescue its rows with"
@@ -140,36 +142,20 @@ def test_a_locked_store_says_so(
     impatient.close()
 
 
-def _mounted(folder: Path, options: str) -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("mounting a file system takes root")
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=False, capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def _add_for_ever(store: Store, make: Make, candidate: Candidate, replicates: Iterator[int]) -> None:
+    for replicate in replicates:
+        assert store.add(make(replicate=replicate, details={"fill": "x" * 3000}), candidate)
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
-    yield from _mounted(tmp_path, "size=256k")
-
-
-def test_a_full_disk_loses_nothing_that_was_stored(tiny_disk: Path, make: Make, candidate: Candidate) -> None:
+def test_a_full_disk_loses_nothing_that_was_stored(disk: Disk, make: Make, candidate: Candidate) -> None:
     """When the disk fills up, add says so, earlier rows are intact, and with space again it goes on."""
-    path = tiny_disk / "study.db"
-    ballast = tiny_disk / "ballast"
+    folder = disk("size=256k")
+    path, ballast = folder / "study.db", folder / "ballast"
     ballast.write_bytes(bytes(64 * 1024))
-    store, stored = Store(path), 0
+    store, rows = Store(path), itertools.count()
     with pytest.raises(StoreError, match="full; free some space and run the same command again"):
-        while True:
-            assert store.add(make(replicate=stored, details={"fill": "x" * 3000}), candidate)
-            stored += 1
+        _add_for_ever(store, make, candidate, rows)
+    stored = next(rows) - 1
     assert stored > 5
     assert [row.replicate for row in store.measurements()] == list(range(stored))
     store.close()
@@ -180,30 +166,31 @@ def test_a_full_disk_loses_nothing_that_was_stored(tiny_disk: Path, make: Make, 
     store.close()
 
 
-def test_a_disk_that_is_full_from_the_start_says_so(tiny_disk: Path) -> None:
+def test_a_disk_that_is_full_from_the_start_says_so(disk: Disk) -> None:
     """Not even the tables fit: the message says what to do, and space makes it work."""
-    ballast = tiny_disk / "ballast"
+    folder = disk("size=256k")
+    ballast = folder / "ballast"
     ballast.write_bytes(bytes(240 * 1024))
     with pytest.raises(StoreError, match="full; free some space and run the same command again"):
-        Store(tiny_disk / "study.db")
+        Store(folder / "study.db")
     ballast.unlink()
-    Store(tiny_disk / "study.db").close()
+    Store(folder / "study.db").close()
 
 
-def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path, make: Make, candidate: Candidate) -> None:
+def test_a_folder_that_cannot_be_written_says_so(disk: Disk, make: Make, candidate: Candidate) -> None:
     """A store on a file system made read-only can be read; writing says to name another folder."""
-    for folder in _mounted(tmp_path, "size=1m"):
-        path = folder / "study.db"
-        store = Store(path)
-        store.add(make(), candidate)
-        store.close()
-        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-        assert _read_all(path) == [make()]
-        store = Store(path)
-        for attempt in (lambda: store.add(make(replicate=1), candidate), lambda: Store(folder / "other.db")):
-            with pytest.raises(StoreError, match="make the folder writable, or name another with --out"):
-                attempt()
-        store.close()
+    folder = disk("size=1m")
+    path = folder / "study.db"
+    store = Store(path)
+    store.add(make(), candidate)
+    store.close()
+    disk("remount,ro")
+    assert _read_all(path) == [make()]
+    store = Store(path)
+    for attempt in (lambda: store.add(make(replicate=1), candidate), lambda: Store(folder / "other.db")):
+        with pytest.raises(StoreError, match="make the folder writable, or name another with --out"):
+            attempt()
+    store.close()
 
 
 @pytest.mark.parametrize("place", ["missing/study.db", "."])
@@ -226,8 +213,6 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_what_add_returned_for_survives_sudden_death(path: Path, make: Make, candidate: Candidate) -> None:
     """A process killed the moment add returns has stored its row; synchronous writing is on."""
-    import pickle
-
     died = subprocess.run(
         [sys.executable, "-c", _ADDS, str(path)], input=pickle.dumps((make(), candidate)), check=False
     )
@@ -256,8 +241,6 @@ print(sum(store.add(replace(measurement, replicate=n), candidate) for n in range
 
 def test_two_processes_at_once_count_nothing_twice(path: Path, make: Make, candidate: Candidate) -> None:
     """Two processes that store the same twenty rows at once store twenty in all."""
-    import pickle
-
     load = pickle.dumps((make(), candidate))
     workers = [
         subprocess.Popen([sys.executable, "-c", _ADDS_TWENTY, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -1,0 +1,95 @@
+"""Everything in the pages that can be executed, read or followed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import click
+import pytest
+from ruamel.yaml import YAML
+
+from autoedge.errors import IntentError
+from autoedge.intent.load import load_intent
+from autoedge.space.declaration import read_space_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MINIMAL = {"version": "1", "name": "test", "task": "{type: classification}", "models": "[models/small.onnx]"}
+COMPLETE = {
+    "data": "{evaluation: data/eval.npz}",
+    "objectives": "[accuracy, size, latency_p50]",
+}
+FOREIGN = {"pip", "optuna-dashboard"}  # commands of others, which are not checked here
+
+
+def test_yaml_is_read(place: Path, yaml_block: Any) -> None:
+    """Every YAML block is an intent that loads, a part of one, or a search space file."""
+    keys = YAML(typ="safe", pure=True).load(yaml_block.text).keys()
+    file = place / "file.yaml"
+    if "knobs" in keys:
+        file.write_text(yaml_block.text)
+        assert read_space_file(file).knobs
+        return
+    missing = {} if MINIMAL.keys() <= keys else {k: v for k, v in (MINIMAL | COMPLETE).items() if k not in keys}
+    file.write_text("".join(f"{key}: {value}\n" for key, value in missing.items()) + yaml_block.text)
+    load_intent(file)
+
+
+def test_wrong_intents_are_answered_as_shown(place: Path, blocks: list[Any]) -> None:
+    """An intent that is shown as wrong gives exactly the messages that the next block shows."""
+    pairs = [(one, after) for one, after in pairwise(blocks) if one.info == "yaml wrong"]
+    assert pairs
+    for wrong, answer in pairs:
+        (place / "intent.yaml").write_text(wrong.text)
+        with pytest.raises(IntentError) as caught:
+            load_intent(place / "intent.yaml")
+        assert str(caught.value).replace(f"{place}/", "").splitlines() == answer.text.splitlines()
+
+
+@pytest.mark.usefixtures("place")
+def test_command_lines_parse(console_block: Any) -> None:
+    """Every command line names a command that is there, with options that it takes."""
+    for line in console_block.text.splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "autoedge" or program in FOREIGN, line
+        if program == "autoedge":
+            _parse(arguments)
+
+
+def _parse(arguments: list[str]) -> None:
+    from autoedge_cli.main import cli
+
+    command: click.Command | None = cli
+    while isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), arguments.pop(0))
+    assert command is not None
+    assert not command.make_context(command.name, arguments).args
+
+
+def test_python_runs(place: Path, page: str, blocks: list[Any]) -> None:
+    """The Python blocks of a page run one after the other, without a warning."""
+    del place
+    namespace: dict[str, Any] = {"__name__": "page"}
+    for block in blocks:
+        if block.page == page and block.info == "python":
+            exec(compile("\n" * block.line + block.text, page, "exec"), namespace)  # noqa: S102 - our own pages
+
+
+def test_links_lead_somewhere(docs: Path, page: str) -> None:
+    """Every link leads to a file of the repository, and to a heading where it names one."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", (docs / page).read_text(encoding="utf-8")):
+        path, _, anchor = target.partition("#")
+        file = docs / (path or page)
+        assert file.is_file(), target
+        headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in slugs, target
+
+
+def test_blocks_are_of_known_kinds(blocks: list[Any]) -> None:
+    """No block escapes these tests by another name; plain text is for formulas and answers."""
+    assert {block.info for block in blocks} == {"yaml", "yaml wrong", "console", "python", "text"}
