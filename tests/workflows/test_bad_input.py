@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from autoedge.measurement import Measurement
+
     Command = Callable[..., subprocess.CompletedProcess[str]]
     Intent = Callable[..., Path]
 
@@ -88,7 +90,7 @@ def test_one_bad_model_does_not_end_the_run(
     intent = write_intent(models="[large.onnx, small.onnx, nan.onnx]")
     process = autoedge("select", "--intent", intent, "--out", place / "run")
     assert process.returncode == 0, process.stderr
-    failed = [row for row in Store(place / "run" / "study.db").measurements() if not row.ok]
+    failed = [row for row in rows_in(place / "run") if not row.ok]
     assert any("NaN" in row.reason for row in failed)
 
 
@@ -100,7 +102,7 @@ def test_nothing_feasible(place: Path, write_intent: Intent, autoedge: Command) 
     assert "Traceback" not in process.stderr
     assert "size <= 10 B" in process.stdout
     readme = (place / "run" / "bundle" / "README.md").read_text()
-    assert "not met" in readme[:600].lower()
+    assert "does not meet its intent" in readme[:600].lower()
 
 
 @needs_mount
@@ -118,12 +120,12 @@ def test_a_full_disk_loses_nothing(place: Path, write_intent: Intent, autoedge: 
         filler = folder / "filler"
         first = autoedge("select", "--intent", write_intent(budget="{measurements: 16}"), "--out", folder / "run")
         assert first.returncode in (0, 4), first.stderr
-        before = len(Store(folder / "run" / "study.db").measurements())
+        before = len(rows_in(folder / "run"))
         free = os.statvfs(folder)
         filler.write_bytes(b"\0" * max(0, free.f_bavail * free.f_frsize - 24 * 1024))
         said(autoedge("select", "--intent", intent, "--out", folder / "run"), 5, "full")
         filler.unlink()
-        assert len(Store(folder / "run" / "study.db").measurements()) >= before
+        assert len(rows_in(folder / "run")) >= before
         after = autoedge("select", "--intent", intent, "--out", folder / "run")
         assert after.returncode in (0, 4), after.stderr
 
@@ -156,7 +158,7 @@ def test_a_corrupt_cache_entry(place: Path, write_intent: Intent, autoedge: Comm
         blob.write_bytes(b"damaged")
     process = autoedge("select", "--intent", intent, "--out", place / "two")
     assert process.returncode == 0, process.stderr
-    assert all(row.ok for row in Store(place / "two" / "study.db").measurements())
+    assert all(row.ok for row in rows_in(place / "two"))
 
 
 def test_a_second_run_in_the_same_folder(
@@ -186,6 +188,15 @@ def test_a_measured_figure_without_a_meter(write_intent: Intent, autoedge: Comma
     """A constraint that wants energy measured is exit 3 where no meter is, before anything is measured."""
     intent = write_intent(constraints="[{metric: energy, max: 5 mJ, source: measured}]")
     said(autoedge("select", "--intent", intent), 3, "no power meter")
+
+
+def rows_in(run: Path) -> list[Measurement]:
+    """What a run's store holds; the file is closed again."""
+    store = Store(run / "study.db")
+    try:
+        return store.measurements()
+    finally:
+        store.close()
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def test_killed_twenty_times(place: Path, write_intent: Callable[..., Path], env
     mark = f"kill-test-{os.getpid()}"
     environment = {**environment, "AUTOEDGE_TEST_MARK": mark}
     command = [sys.executable, "-m", "autoedge_cli.main", "select", "--intent", str(intent), "--out", str(run)]
-    generator = random.Random(7)
+    generator = random.Random(7)  # noqa: S311 - moments to kill at
     kills = finished = 0
     while kills < KILLS:
         process = subprocess.Popen(
