@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_CANDIDATES = 4096  # looked at for one proposal
 NEIGHBOURS = 1024  # of them, near the best points
+MOST_CENTRES = 8
 STEPS = (0.3, 0.1, 0.03, 0.01)  # how far near is, as shares of a range
 
 
@@ -64,12 +65,9 @@ class PoolDomain:
         rows = np.flatnonzero(free) if free.any() else np.arange(len(free))
         if len(rows) <= MOST_CANDIDATES:
             return rows
-        units, categories = self._grid.units, np.array(self._grid.categories) > 0
-        chosen = [rng.choice(rows, MOST_CANDIDATES - NEIGHBOURS * bool(best), replace=False)]
-        for centre in best:
-            apart = np.where(categories, units[rows] != units[centre], np.abs(units[rows] - units[centre])).sum(axis=1)
-            near = max(NEIGHBOURS // len(best), 1)
-            chosen.append(rows[np.argpartition(apart, near)[:near]])
+        centres = rng.permutation(best)[:MOST_CENTRES]
+        chosen = [rng.choice(rows, MOST_CANDIDATES - NEIGHBOURS * bool(len(centres)), replace=False)]
+        chosen += [rows[self._grid.nearest(int(centre), rows, NEIGHBOURS // len(centres))] for centre in centres]
         return np.unique(np.concatenate(chosen))
 
     def encoded(self, points: Sequence[int] | NDArray[np.intp]) -> Encoded:

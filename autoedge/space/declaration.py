@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from autoedge.candidate import Scalar
 from autoedge.errors import SpaceError
 from autoedge.space.columns import INACTIVE
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from autoedge.candidate import Scalar
     from autoedge.device import Device
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -24,7 +25,7 @@ _FILE_KEYS = {*_NEEDED, "description"}
 _KNOB_KEYS = {"levels", "default", "part", "ordered", "when", "about"}
 _OF_TARGET = ("cores", "physical_cores")
 _TAKEN = ("model", "runtime", "target")  # they stand beside the knobs wherever a candidate is written down
-_FEW, _LONG, _LONGEST = 8, 80, 400  # of what is wrong, in a message
+_LONG, _LONGEST = 80, 400  # of what is wrong, in a message
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _knob(name: Any, body: Any, above: Mapping[str, KnobRule]) -> KnobRule:
         raise SpaceError(f"{where}.part can only be recipe, but got {_shown(body['part'])}")
     if not isinstance(ordered, bool):
         raise SpaceError(f"{where}.ordered is true or false, but got {_shown(ordered)}")
-    if default is not None and not isinstance(default, get_args(Scalar)):
+    if default is not None and not _is_plain(default):
         raise SpaceError(f"{where}.default must be a plain value, but got {_shown(default)}")
     if not recipe and default is None:
         raise SpaceError(f"{where} needs a default: what the runtime does when it is told nothing")
@@ -153,22 +154,19 @@ def _knob(name: Any, body: Any, above: Mapping[str, KnobRule]) -> KnobRule:
 
 def _levels(levels: Any, where: str) -> tuple[Scalar, ...] | Mapping[str, int | str]:
     if isinstance(levels, list):
-        if not levels or not all(isinstance(level, get_args(Scalar)) for level in levels):
+        if not levels or not all(map(_is_plain, levels)):
             raise SpaceError(f"{where} must be a list of plain values, but got {_shown(levels)}")
-        for index, level in enumerate(levels):
-            if level in levels[:index]:
-                raise SpaceError(f"{where} names {level} twice")
+        twice = [level for level, count in Counter(levels).items() if count > 1]
+        if twice:
+            raise SpaceError(f"{where} names {twice[0]} twice")
         if INACTIVE in levels:
             raise SpaceError(f"{where}: '{INACTIVE}' stands for a knob that does not apply; use another word")
         return tuple(levels)
-    ends = [levels.get("from"), levels.get("to")] if isinstance(levels, dict) and len(levels) == 2 else [None]  # noqa: PLR2004 - its two ends
-    if not all(end in _OF_TARGET or (isinstance(end, int) and not isinstance(end, bool)) for end in ends):
+    if not (isinstance(levels, dict) and levels.keys() == {"from", "to"} and all(map(_is_end, levels.values()))):
         raise SpaceError(f"{where} must be a list or {{from, to}} of whole numbers or {', '.join(_OF_TARGET)}")
-    first, last = (1 if end in _OF_TARGET else end for end in ends)
-    if first < 1 or (last < first and ends[1] not in _OF_TARGET):
-        raise SpaceError(
-            f"{where}: a range begins at 1 or above and does not end below, but got {ends[0]} to {ends[1]}"
-        )
+    numbers = [end for end in (levels["from"], levels["to"]) if end not in _OF_TARGET]
+    if any(number < 1 for number in numbers) or numbers != sorted(numbers):
+        raise SpaceError(f"{where}: a range begins at 1 or above and never descends, but got {_shown(numbers[0])}")
     return dict(levels)
 
 
@@ -179,7 +177,7 @@ def _conditions(when: Any, where: str, above: Mapping[str, KnobRule]) -> Mapping
         if name not in above:
             raise SpaceError(f"{where} may only name knobs above it, but names {_shown(name)}")
         least = condition.get("min") if isinstance(condition, dict) and len(condition) == 1 else None
-        listed = isinstance(condition, list) and all(isinstance(level, get_args(Scalar)) for level in condition)
+        listed = isinstance(condition, list) and all(map(_is_plain, condition))
         if not (listed and condition) and not _is_number(least):
             raise SpaceError(f"{where}.{name} must be a list of levels or {{min: number}}, but got {_shown(condition)}")
         if not listed and not above[name].ordered:
@@ -191,14 +189,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | bool) or _is_number(value)
+
+
+def _is_end(value: Any) -> bool:
+    return value in _OF_TARGET or (isinstance(value, int) and not isinstance(value, bool))
+
+
 def _shown(value: Any) -> str:
-    """A value for a message: nested ones by their kind alone, since aliases can make a small file's text endless."""
-    if (
-        isinstance(value, list)
-        and all(isinstance(item, get_args(Scalar)) for item in value[:_FEW])
-        and len(value) <= _FEW
-    ):
-        return repr(value)[:_LONG]
+    """A value for a message: nested ones by their kind alone, since aliases make a small file's text endless."""
     return f"a {type(value).__name__}" if isinstance(value, list | dict | tuple | set) else repr(value)[:_LONG]
 
 

@@ -19,14 +19,14 @@ PARAMETERS: dict[str, Any] = {
     "deterministic": True,
     "force_row_wise": True,
     "num_leaves": 8,
-    "learning_rate": 0.2,
+    "learning_rate": 0.25,
     "min_data_in_leaf": 2,
     "min_data_in_bin": 1,
     "min_sum_hessian_in_leaf": 2.0,  # counts rows, and unlike min_data_in_leaf not those of weight 0
     "feature_pre_filter": False,
     "verbose": -1,
 }
-ROUNDS = 30
+ROUNDS = 20
 
 
 class Boosting:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 FEWEST_ROWS = 4  # below this, held-out predictions say nothing
-MOST_ROWS = 300  # of a Gaussian process, whose cost grows with the cube
+MOST_ROWS = 200  # of a Gaussian process, whose cost grows with the cube
 SHARPNESS = 2.0  # a model with half the squared error of another weighs 2 ** SHARPNESS times as much
 
 

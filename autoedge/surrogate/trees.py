@@ -20,7 +20,7 @@ class Forest:
         held_out_std: Shape (n, targets): how far those trees disagree.
     """
 
-    def __init__(self, matrix: Array, targets: Array, *, seed: int, trees: int = 64) -> None:
+    def __init__(self, matrix: Array, targets: Array, *, seed: int, trees: int = 48) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
 
         forest = ExtraTreesRegressor(trees, bootstrap=True, random_state=seed, n_jobs=1)

@@ -13,7 +13,6 @@ from rich.text import Text
 
 from autoedge.workflows.events import Measured, Note, StageBegan
 from autoedge_cli.progress_state import State
-from autoedge_cli.render_figures import plural
 from autoedge_cli.render_text import printable, said
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 # Twice a second is smooth enough to watch and costs a few thousandths of a core.
 _REFRESH_HZ = 2
 _FLIGHTS = 3
-_BAR = 40
+_BAR = 36
 _NOTE = 300
 
 
@@ -121,13 +120,15 @@ def picture(state: State) -> RenderableType:
 def _now(state: State) -> list[tuple[str, Text]]:
     flights = list(state.flights.values())
     if not flights:
-        idle = "choosing what to measure next, making its model file" if state.stage[0] == "search" else "preparing"
+        idle = "choosing what to measure next\nor making its model file" if state.stage[0] == "search" else "preparing"
         return [("now", Text(idle, style="dim"))]
     told: list[tuple[str, Text]] = []
     for flight in flights[:_FLIGHTS]:
         where = f" on {flight.candidate.target}" if len(flights) > 1 else ""
-        doing = f"  {flight.phase}{where}, {_clock(state.clock() - flight.since)}"
-        told.append(("now" if not told else "", Text.assemble(state.words(flight.candidate), said(doing, "cyan"))))
+        doing = f"{flight.phase}{where}, {_clock(state.clock() - flight.since)}"
+        told.append(
+            ("now" if not told else "", Text.assemble(state.words(flight.candidate), "\n", said(doing, "cyan")))
+        )
     if len(flights) > _FLIGHTS:
         told.append(("", Text(f"and {len(flights) - _FLIGHTS} more", style="dim")))
     return told
@@ -149,9 +150,9 @@ def _budget(state: State) -> Text:
     full = round(_BAR * used / budget)
     kept = min(round(_BAR * state.reserve / budget), _BAR - full)
     bar = Text.assemble(("━" * full, "green"), ("─" * (_BAR - full - kept), "dim"), ("╌" * kept, "yellow"))
-    bar.append(f"  {state.last.used} of {plural(budget, 'measurement')}")
+    bar.append(f"  {state.last.used} of {budget}")
     if state.reserve:
-        bar.append(f", {state.reserve} kept to confirm", style="dim")
+        bar.append(f", the last {state.reserve} to confirm", style="dim")
     return bar
 
 

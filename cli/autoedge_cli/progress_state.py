@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from autoedge.measurement import Source
 from autoedge.workflows.events import Began, Doing, Measured, Note, StageBegan
-from autoedge_cli.render_configuration import level, recipe_words
+from autoedge_cli.render_configuration import level, words
 from autoedge_cli.render_figures import ESTIMATE, bare, name_of, unit_of, with_unit
 from autoedge_cli.render_text import printable
 
@@ -58,7 +58,7 @@ class State:
         self._began = self.clock()
         self._told = self._began
         self._levels: dict[str, set[str]] = {}
-        self._estimated: set[str] = set()
+        self._sources: dict[str, Source] = {}
 
     def take(self, event: Event) -> None:
         """Take in what an event tells."""
@@ -80,8 +80,7 @@ class State:
     def _measured(self, event: Measured) -> None:
         self._see(event.candidate)
         self.last, self._told = event, self.clock()
-        metrics = event.measurement.metrics
-        self._estimated |= {key for key, value in metrics.items() if value.source is Source.ESTIMATED}
+        self._sources |= {key: value.source for key, value in event.measurement.metrics.items()}
         flight = self.flights.get(event.candidate.target)
         if flight is not None and flight.candidate == event.candidate:
             del self.flights[event.candidate.target]
@@ -122,14 +121,13 @@ class State:
     def words(self, candidate: Candidate) -> str:
         """A candidate in few words: model, precision, and the knobs that were not always the same."""
         configuration = candidate.configuration
-        told = {name: value for name, value in configuration.knobs.items() if len(self._levels.get(name, ())) > 1}
-        knobs = [f"{printable(name, 24)}={level(value)}" for name, value in told.items()]
-        return " ".join([printable(configuration.model, 40), recipe_words(configuration.recipe), *knobs])
+        several = [name for name, levels in self._levels.items() if len(levels) > 1]
+        return words(configuration.canonical, several)
 
     def figures(self, values: Mapping[str, float]) -> str:
-        """Key figures in one line; a metric that was ever estimated is marked."""
-        shown = [key for key in self.objectives if key in values]
-        guessed = {key: ESTIMATE if key in self._estimated else "" for key in shown}
+        """Key figures in one line, estimates marked; a metric whose source no measurement told yet waits for one."""
+        shown = [key for key in self.objectives if key in values and key in self._sources]
+        guessed = {key: ESTIMATE if self._sources[key] is Source.ESTIMATED else "" for key in shown}
         return ", ".join(f"{name_of(k)} {guessed[k]}{with_unit(bare(values[k], k), unit_of(k))}" for k in shown)
 
     def ended(self, event: Measured) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 _WORD = 40
+_FIRST = ("batch", "threads")
 
 
 def level(value: Any) -> str:
@@ -32,8 +33,13 @@ def recipe_words(recipe: Mapping[str, Any]) -> str:
 
 def knob_words(knobs: Mapping[str, Any], shown: Collection[str] | None = None) -> str:
     """Knobs with their levels, those ``shown`` only: ``batch=4 threads=2``."""
-    named = [(name, level(value)) for name, value in knobs.items() if shown is None or name in shown]
+    named = [(name, level(knobs[name])) for name in ordered(knobs) if shown is None or name in shown]
     return " ".join(f"{printable(name, _WORD)}={value}" for name, value in named if value != NONE)
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """Knob names, those that every reader looks for first in front."""
+    return sorted(names, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
 
 
 def words(configuration: Mapping[str, Any], shown: Collection[str] | None = None) -> str:
@@ -47,7 +53,7 @@ def words(configuration: Mapping[str, Any], shown: Collection[str] | None = None
 
 
 def varying(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Names of the knobs that have several levels among the rows, in order of appearance.
+    """Names of the knobs that have several levels among the rows, in the order to show them.
 
     Where a knob does not apply is no level: it follows from the knobs that it depends on.
     """
@@ -55,7 +61,7 @@ def varying(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     for row in rows:
         for name, value in row.items():
             levels.setdefault(name, set()).add(level(value))
-    return [name for name, known in levels.items() if len(known - {NONE}) > 1]
+    return ordered(name for name, known in levels.items() if len(known - {NONE}) > 1)
 
 
 def identity(candidate_id: str) -> str:

@@ -45,7 +45,7 @@ def render_front(console: Console, verdict: Mapping[str, Any], front: pd.DataFra
     members = sum(bool(row["front"]) for row in rows)
     heading(console, "Front", Text(plural(members, "candidate"), style="dim"))
     if not members:
-        say(console, "nothing measured keeps every limit")
+        say(console, "no measured candidate keeps every limit by its figures")
     if not rows:
         return
     sheet = _Sheet(console, _most(rows), _metrics(verdict, rows))

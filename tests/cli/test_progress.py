@@ -226,10 +226,11 @@ def test_picture_while_measuring(told: Told, seen: Callable[[State], list[str]])
     clock.now += 5
     assert seen(state) == [
         "autoedge search  surrogate over 812 candidates",
-        "now     tiny fp32 batch=8  warm-up, 0:05",
+        "now     tiny fp32 batch=8",
+        "        warm-up, 0:05",
         "best    tiny fp32 batch=4",
         "        latency_p95 0.100 ms, accuracy 97.0 %",
-        "budget  ━━━━━━━━━━──────────────────────────────  15 of 60 measurements",
+        "budget  ━━━━━━━━━───────────────────────────  15 of 60",
         "time    0:35, up to 1:25 left",
         "failed  1, the last: out of memory",
     ]
@@ -255,8 +256,18 @@ def test_reserve_is_drawn_where_it_is_told(told: Told, seen: Callable[[State], l
     state = State(clock=_Clock())
     state.take(_Richer(**vars(event)))
     lines = seen(state)
-    assert f"budget  {'━' * 20}{'─' * 10}{'╌' * 10}  30 of 60 measurements, 15 kept to confirm" in lines
+    assert f"budget  {'━' * 18}{'─' * 9}{'╌' * 9}  30 of 60, the last 15 to confirm" in lines
     assert "        energy ~0.360 mJ" in lines  # estimates carry their mark here, too
+
+
+def test_a_figure_of_unknown_source_is_not_shown(told: Told, seen: Callable[[State], list[str]]) -> None:
+    """A resumed run whose first measurement fails cannot tell estimates from measurements, and shows neither."""
+    state = State(clock=_Clock())
+    best = (_candidate(), {"latency_p95_ms": 0.1, "memory_peak_mib": 40.0})
+    state.take(told(_candidate(), 30, "out of memory", best=best))
+    assert "latency" not in " ".join(seen(state))
+    state.take(told(_candidate(), 31, best=best))
+    assert "        latency_p95 0.100 ms" in seen(state)
 
 
 def test_several_in_flight(seen: Callable[[State], list[str]]) -> None:
@@ -265,8 +276,12 @@ def test_several_in_flight(seen: Callable[[State], list[str]]) -> None:
     state.take(Doing(_candidate(1, "board"), "latency"))
     state.take(Doing(_candidate(2, "local"), "warm-up"))
     lines = seen(state)
-    assert "now     tiny fp32 batch=1  latency on board, 0:00" in lines
-    assert "        tiny fp32 batch=2  warm-up on local, 0:00" in lines
+    assert lines[1:5] == [
+        "now     tiny fp32 batch=1",
+        "        latency on board, 0:00",
+        "        tiny fp32 batch=2",
+        "        warm-up on local, 0:00",
+    ]
 
 
 def test_time_left(told: Told) -> None:

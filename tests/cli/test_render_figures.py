@@ -152,5 +152,8 @@ def test_configuration_words() -> None:
 
 def test_varying() -> None:
     """A knob varies when it has several levels; that it does not apply somewhere is none of them."""
-    rows = [{"batch": 1, "threads": 2, "arena": "on"}, {"batch": 1.0, "threads": 4, "arena": float("nan")}]
+    rows: list[dict[str, Any]] = [
+        {"batch": 1, "threads": 2, "arena": "on"},
+        {"batch": 1.0, "threads": 4, "arena": float("nan")},
+    ]
     assert varying(rows) == ["threads"]

@@ -290,7 +290,7 @@ def test_empty_front(finish: Finish, printed: Callable[..., str]) -> None:
     verdict, _ = finish("not met")
     rows = [{**verdict[name], "front": False} for name in ("chosen", "reference")]
     text = printed(verdict, finish(rows=rows)[1])
-    assert "nothing measured keeps every limit" in text
+    assert "no measured candidate keeps every limit by its figures" in text
     assert "3fa4c01b22" in text
     assert "9d02f1aa73" in text
     assert "better ↓" not in text  # two points are no picture

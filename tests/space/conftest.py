@@ -42,7 +42,7 @@ def declare(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., SpaceFile
 
     def read(knobs: Any, **changes: Any) -> SpaceFile:
         data = {"version": 1, "name": "own", "runtime": "onnxruntime", "formats": [".onnx"], "knobs": knobs}
-        path.write_text(json.dumps({**data, **changes}), encoding="utf-8")
+        path.write_text(json.dumps({**data, **changes}).replace("Infinity", ".inf"), encoding="utf-8")
         return read_space_file(path)
 
     return read
