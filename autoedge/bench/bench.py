@@ -240,9 +240,10 @@ class Bench:
         whole = reply.body["done"]["evaluated"] == "full"
         file = self.quality.keep(key["scores_key"], scores, whole=whole, job=reply.body["job"])
         is_reference = key["configuration"]["model"] == self._task.reference and key["phase"] == Phase.BASELINE
-        if is_reference and self._store.fact("reference_scores") is None:
-            self._store.set_fact("reference_scores", file)
-        return self.quality.metrics(file, self._store.fact("reference_scores")), file
+        fact = f"reference {self._task.data_hash[:16]} {self._task.reference}"[:64]
+        if is_reference and self._store.fact(fact) is None:
+            self._store.set_fact(fact, file)
+        return self.quality.metrics(file, self._store.fact(fact)), file
 
     def _store_refusal(
         self, candidate: Candidate, phase: Phase, replicate: int, session: str, reason: str

@@ -39,9 +39,10 @@ def speed_metrics(calls_ns: np.ndarray[Any, Any], batch: int, rate: float | None
             continue
         interval = block_bootstrap(calls_ns, PERCENTILES[name])
         value, low, high = (end / 1e6 + fill_ms for end in (interval.value, interval.low, interval.high))
-        metrics[f"{name}_ms"] = Value(
-            value, low, high, Source.MEASURED, "sorted percentile, block bootstrap", interval.n
-        )
+        estimator = "sorted percentile, block bootstrap"
+        if not interval.sufficient:
+            estimator += " of too few independent calls"
+        metrics[f"{name}_ms"] = Value(value, low, high, Source.MEASURED, estimator, interval.n)
     mean, low, high = mean_interval(calls_ns)
     throughput = batch * 1e9 / mean
     slowest, fastest = batch * 1e9 / high, batch * 1e9 / max(low, mean / 2)

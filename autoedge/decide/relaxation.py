@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autoedge.decide.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from autoedge.decide.verdict import Verdict
     from autoedge.intent.constraint import Constraint
@@ -29,10 +29,15 @@ class Relaxation:
     candidate_id: str
 
 
-def relaxations(verdicts: Sequence[Verdict]) -> list[Relaxation]:
+def relaxations(verdicts: Sequence[Verdict], confirmed: Collection[str] | None = None) -> list[Relaxation]:
     """Single relaxations that would let a candidate through, the smallest step first.
 
     A candidate counts when exactly one of its constraints is broken and all others are met.
+
+    Args:
+        verdicts: One a candidate.
+        confirmed: Candidates that ran in enough processes for their interval to say how far the limit must move; for
+            the others the value alone says it. None: all.
     """
     best: dict[str, tuple[float, Relaxation]] = {}
     for verdict in verdicts:
@@ -43,7 +48,8 @@ def relaxations(verdicts: Sequence[Verdict]) -> list[Relaxation]:
         if figure is None or room is None:
             continue
         far = figure.high if decision.constraint.sense == "max" else figure.low
-        limit = figure.value if decision.constraint.decide == "value" else far
+        by_value = decision.constraint.decide == "value" or not (confirmed is None or verdict.candidate_id in confirmed)
+        limit = figure.value if by_value else far
         found = Relaxation(decision.constraint, limit, verdict.candidate_id)
         step = abs(room)
         if decision.constraint.key not in best or step < best[decision.constraint.key][0]:

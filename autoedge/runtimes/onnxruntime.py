@@ -20,6 +20,7 @@ _LEVELS = {
     "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
 }
+_KNOBS = {"threads", "graph_level", "execution", "spinning", "arena"}
 _DTYPES = {"float": "float32", "double": "float64", "float16": "float16", "string": "str", "bool": "bool"}
 _FATAL_ONLY = 4
 
@@ -48,6 +49,9 @@ class OnnxRuntime(Runtime):
         """Load a model file; see the base class."""
         import onnxruntime as ort
 
+        unknown = sorted(set(knobs) - _KNOBS)
+        if unknown:
+            raise ModelError(f"ONNX Runtime has no knob {', '.join(unknown)}; it has {', '.join(sorted(_KNOBS))}")
         options = ort.SessionOptions()
         options.log_severity_level = _FATAL_ONLY
         if "threads" in knobs:

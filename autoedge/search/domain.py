@@ -67,7 +67,10 @@ class PoolDomain:
             return rows
         centres = rng.permutation(best)[:MOST_CENTRES]
         chosen = [rng.choice(rows, MOST_CANDIDATES - NEIGHBOURS * bool(len(centres)), replace=False)]
-        chosen += [rows[self._grid.nearest(int(centre), rows, NEIGHBOURS // len(centres))] for centre in centres]
+        for centre in centres:
+            near = NEIGHBOURS // len(centres)
+            distances = self._grid.distances(self._grid.units[centre], rows)
+            chosen.append(rows[np.argpartition(distances, near)[:near]])
         return np.unique(np.concatenate(chosen))
 
     def encoded(self, points: Sequence[int] | NDArray[np.intp]) -> Encoded:

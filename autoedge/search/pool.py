@@ -89,6 +89,8 @@ class Grid:
     Attributes:
         pool: The pool.
         distributions: One for each knob.
+        categories: For each knob its number of categories, 0 for a number.
+        units: Shape (candidates, knobs): the rank of a number, scaled to 0 .. 1, or the index of a category.
 
     Args:
         pool: At least one candidate, all distinct.
@@ -115,7 +117,7 @@ class Grid:
             )
         self.categories = [0 if knob.ordered else len(knob.levels) for knob in knobs]
         ranks = np.maximum(sizes - 1, 1)
-        self.units = np.where(np.array(self.categories) > 0, self._codes, self._codes / ranks)
+        self.units = np.asfortranarray(np.where(np.array(self.categories) > 0, self._codes, self._codes / ranks))
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -138,28 +140,37 @@ class Grid:
     def nearest(self, params: Mapping[str, Any], free: NDArray[np.bool_], rng: np.random.Generator) -> int:
         """The free candidate nearest to the parameters; equally near ones are drawn from.
 
-        The distance is Gower's (1971): the mean over knobs of the difference in rank, scaled to 1, for numbers, and
-        of 0 or 1 for categories.
-
         Args:
             params: A value for each knob; numbers may lie between levels.
             free: Shape (candidates,), at least one true.
             rng: Breaks ties.
         """
+        units = [
+            levels.index(params[name]) if categories else _rank(params[name], levels, self.distributions[name])
+            for name, levels, categories in zip(self.distributions, self._levels, self.categories, strict=True)
+        ]
         rows = np.flatnonzero(free)
-        distance = np.zeros(len(rows))
-        for column, (name, levels) in enumerate(zip(self.distributions, self._levels, strict=True)):
-            place = self.units[rows, column]
-            if self.categories[column]:
-                distance += place != levels.index(params[name])
-            else:
-                distance += np.abs(place - _rank(float(params[name]), levels, self.distributions[name]))
-        return int(rng.choice(rows[distance <= distance.min() + 1e-9]))
+        distances = self.distances(np.array(units), rows)
+        return int(rng.choice(rows[distances <= distances.min() + 1e-9]))
+
+    def distances(self, units: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """How far candidates are from a point, as the sum over knobs of Gower's (1971) similarity measure.
+
+        Numbers count by the difference in rank, scaled to 1; categories by 0 or 1.
+
+        Args:
+            units: Shape (knobs,), as in ``units``.
+            rows: The candidates.
+        """
+        total = np.zeros(len(rows))
+        for column, place, categories in zip(self.units.T, units, self.categories, strict=True):
+            total += (column[rows] != place) if categories else np.abs(column[rows] - place)
+        return total
 
 
-def _rank(value: float, levels: tuple[Any, ...], distribution: BaseDistribution) -> float:
+def _rank(number: float, levels: tuple[Any, ...], distribution: BaseDistribution) -> float:
     """Where a number lies among the levels, from 0 to 1; between two levels by proportion."""
-    numbers = np.array(levels, dtype=float)
+    numbers, value = np.array(levels, dtype=float), float(number)
     if getattr(distribution, "log", False):
         numbers, value = np.log(numbers), float(np.log(value))
     return float(np.interp(value, numbers, np.arange(len(numbers)))) / max(len(numbers) - 1, 1)

@@ -80,7 +80,7 @@ class Space:
         self._models = {model.name: model for model in models}
         self._device = device
         self.left_out: list[LeftOut] = []
-        limited = _checked_limits(file, device, limits, list(self._models))
+        limited = _checked_limits(file, device, limits, models)
         self._offered = {rule.name: tuple(limited.get(rule.name) or rule.levels_on(device)) for rule in file.knobs}
         self._axes = [Axis(Knob("model", tuple(self._models), ordered=False), {})]
         self._axes += [self._axis(rule, limited=rule.name in limited) for rule in file.knobs]
@@ -206,11 +206,14 @@ class Space:
 
 
 def _checked_limits(
-    file: SpaceFile, device: Device, limits: Mapping[str, Sequence[Scalar]], models: list[str]
+    file: SpaceFile, device: Device, limits: Mapping[str, Sequence[Scalar]], models: Sequence[ModelFacts]
 ) -> dict[str, Sequence[Scalar]]:
     from rapidfuzz.process import extractOne
 
-    offered = {"model": tuple(models), **{rule.name: rule.levels_on(device) for rule in file.knobs}}
+    offered: dict[str, tuple[Scalar, ...]] = {"model": tuple(model.name for model in models)}
+    offered |= {rule.name: rule.levels_on(device) for rule in file.knobs}
+    if "precision" in offered:
+        offered["precision"] += tuple(model.precision for model in models)
     for name, levels in limits.items():
         if name not in offered:
             near = extractOne(name, list(offered))

@@ -39,6 +39,10 @@ def measure_baselines(run: Run, crew: Crew) -> None:
     for candidate, replicate in plan:
         if (candidate.candidate_id, replicate) not in have:
             run.measure(crew, candidate, Phase.BASELINE, replicate)
+    failed = run.rows(run.reference.candidate_id, (Phase.BASELINE,))
+    if run.explored(run.reference.candidate_id) is None and have:
+        # An earlier start failed at the reference; what stood in its way may be gone.
+        run.measure(crew, run.reference, Phase.BASELINE, len(failed))
     if run.explored(run.reference.candidate_id) is None:
         failed = run.rows(run.reference.candidate_id, (Phase.BASELINE,))
         raise ModelError(

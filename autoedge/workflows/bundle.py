@@ -241,7 +241,18 @@ def _replicates(measure: Any, candidate: Candidate, processes: int, tell: Listen
         row = measure(candidate, Phase.CONFIRM, replicate, "verify", lambda doing: tell(Doing(candidate, doing)))
         if row is None:
             raise KeyboardInterrupt
-        tell(Measured(candidate, row, replicate + 1, processes, time.monotonic() - begun, None, None))
+        told = Measured(
+            candidate=candidate,
+            measurement=row,
+            used=replicate + 1,
+            budget=processes,
+            reserve=0,
+            objectives=(),
+            seconds=time.monotonic() - begun,
+            time_budget_s=None,
+            best=None,
+        )
+        tell(told)
         yield row
 
 

@@ -40,7 +40,7 @@ def confirm(run: Run, crew: Crew) -> Confirmed:
     A session that was cut short goes on; a finished one is used again when it holds the present finalists.
     """
     session, finalists = _session(run)
-    run.tell(StageBegan("confirm", f"{len(finalists)} finalists and the reference"))
+    run.tell(StageBegan("confirm", f"{len(finalists)} finalist{'s' * (len(finalists) != 1)} and the reference"))
     for look in LOOKS:
         open_ones = [candidate for candidate in finalists if _open(run, candidate, session, look)]
         if not open_ones or not _rounds(run, crew, session, open_ones, look):
@@ -120,10 +120,12 @@ def _at(run: Run, candidate: Candidate, session: str, look: int) -> Verdict:
     """All constraints at one look, from its first ``look`` processes and the reference's."""
     level = level_at(look, LOOKS, max(1, len(run.prepared.constraints)))
     evidence = run.confirmed(candidate.candidate_id, session, look)
-    if evidence is None or evidence.processes < look:
-        ended = 0 if evidence is None else evidence.processes
-        return _undecided(run, candidate, f"only {ended} of {look} processes ended well")
-    return run.verdict(evidence, run.confirmed(run.reference.candidate_id, session, look), level)
+    reference = run.confirmed(run.reference.candidate_id, session, look)
+    for name, known in ((candidate.configuration.model, evidence), (run.reference.configuration.model, reference)):
+        ended = 0 if known is None else known.processes
+        if ended < FIRST_LOOK:
+            return _undecided(run, candidate, f"only {ended} processes of '{name}' ended well; {FIRST_LOOK} are needed")
+    return run.verdict(evidence, reference, level) if evidence else _undecided(run, candidate, "not measured")
 
 
 def _unconfirmed(run: Run, candidate: Candidate) -> Verdict:

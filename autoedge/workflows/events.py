@@ -54,6 +54,8 @@ class Measured:
         measurement: What came of it.
         used: Processes of the budget used so far.
         budget: Processes in all.
+        reserve: Of those, kept for the confirm rounds.
+        objectives: Keys of the metrics that matter most.
         seconds: Wall time used so far.
         time_budget_s: Wall time in all, None without limit.
         best: The best candidate so far by the preference, and its figures by metric key.
@@ -63,6 +65,8 @@ class Measured:
     measurement: Measurement
     used: int
     budget: int
+    reserve: int
+    objectives: tuple[str, ...]
     seconds: float
     time_budget_s: float | None
     best: tuple[Candidate, Mapping[str, float]] | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autoedge.measurement import Phase
 from autoedge.search.study import Board, Row
@@ -10,8 +10,6 @@ from autoedge.workflows.events import Note, StageBegan
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-    from optuna.trial import Trial
 
     from autoedge.bench.evidence import Evidence
     from autoedge.candidate import Candidate
@@ -36,7 +34,7 @@ def explore(run: Run, crew: Crew) -> None:
     )
     _finish_begun(run, crew)
     board.sync(_rows(run))
-    flights: dict[Future[Measurement | None], tuple[Trial, Candidate]] = {}
+    flights: dict[Future[Measurement | None], tuple[Any, Candidate]] = {}
     while True:
         while len(flights) < crew.size and run.ledger.may_search(run.search_cost * (1 + len(flights))):
             proposal = _proposal(run, board)
@@ -75,7 +73,7 @@ def _finish_begun(run: Run, crew: Crew) -> None:
             rows = run.rows(candidate_id, (Phase.SEARCH,))
 
 
-def _proposal(run: Run, board: Board) -> tuple[Trial, Candidate] | None:
+def _proposal(run: Run, board: Board) -> tuple[Any, Candidate] | None:
     """The next candidate whose file is not known to be impossible; None when the space is exhausted."""
     while (proposal := board.propose()) is not None:
         trial, row = proposal
@@ -87,7 +85,7 @@ def _proposal(run: Run, board: Board) -> tuple[Trial, Candidate] | None:
     return None
 
 
-def _tell(run: Run, board: Board, trial: Trial, candidate: Candidate) -> None:
+def _tell(run: Run, board: Board, trial: Any, candidate: Candidate) -> None:
     index = run.space.row(candidate)
     known = dict(_known(run)).get(candidate.candidate_id)
     row = _row(run, index or 0, candidate.candidate_id, known)

@@ -101,9 +101,11 @@ def opened_run(intent: Intent, root: Path, listener: Listener = silent) -> Itera
                     _run, prepared=prepared, folder=folder, store=store, cache=cache, device=device, listener=listener
                 )
                 run = assemble(targets=targets)
-                for claimed in run.bench.claim(target):
-                    listener(Note(f"a measurement of {claimed.candidate_id} had finished before the last stop"))
+                claimed = run.bench.claim(target)
                 run = assemble(targets=targets)
+                for row in claimed:
+                    run.log(run.candidates[row.candidate_id], row)
+                    listener(Note(f"a measurement of {row.candidate_id} had finished before the last stop"))
                 yield run, targets
         finally:
             store.close()
@@ -178,6 +180,8 @@ def _run(
     metrics = [constraint.metric.name for constraint in prepared.constraints]
     metrics += [metric.name for metric in intent.objectives]
     workload: dict[str, Any] = {"rate": intent.rate, "battery_wh": intent.battery_wh}
+    if prepared.task.data is not None and prepared.task.labels is None:
+        workload["reference"] = intent.baseline  # agreement is with it
     workload |= {f"idle_w {target.name}": target.idle_power for target in intent.targets}
     protocol = protocol_for(intent.protocol.preset, intent.protocol.overrides, metrics, workload)
     bench = Bench(

@@ -112,8 +112,17 @@ def _judged_by(intent: Intent, *, labelled: bool) -> Intent:
             raise DataError(
                 f"{intent.data.evaluation or intent.path}: '{constraint.text}' cannot be seen in these data; {advice}"
             )
-    swapped = [METRICS[have[0]] if metric.name in lack else metric for metric in intent.objectives]
-    return replace(intent, objectives=tuple(dict.fromkeys(swapped)))
+
+    def shown(name: str) -> str:
+        return have[0] if name in lack else name
+
+    prefer = replace(
+        intent.prefer,
+        weights={shown(name): weight for name, weight in intent.prefer.weights.items()},
+        order=tuple(dict.fromkeys(shown(name) for name in intent.prefer.order)),
+    )
+    objectives = dict.fromkeys(METRICS[shown(metric.name)] for metric in intent.objectives)
+    return replace(intent, objectives=tuple(objectives), prefer=prefer)
 
 
 def _task(intent: Intent, data: Npz | None, labels: np.ndarray | None, scores: Mapping[str, str]) -> Task:

@@ -99,15 +99,22 @@ class Run:
         self.measurements.append(measurement)
         self.__dict__.pop("spread", None)
         self.ledger.book(measurement.details.get("processes", 1))
-        self._log(candidate, measurement)
-        budget = self.intent.budget
-        best = self.best_so_far()
+        self.log(candidate, measurement)
         told = Measured(
-            candidate, measurement, self.ledger.used, budget.measurements, self.ledger.seconds, budget.time_s, best
+            candidate=candidate,
+            measurement=measurement,
+            used=self.ledger.used,
+            budget=self.intent.budget.measurements,
+            reserve=self.ledger.reserve,
+            objectives=tuple(metric.key for metric in self.intent.objectives),
+            seconds=self.ledger.seconds,
+            time_budget_s=self.intent.budget.time_s,
+            best=self.best_so_far(),
         )
         self.tell(told)
 
-    def _log(self, candidate: Candidate, measurement: Measurement) -> None:
+    def log(self, candidate: Candidate, measurement: Measurement) -> None:
+        """Append a measurement to the log that people read."""
         line = {
             "time": time.time(),
             "candidate": candidate.candidate_id,
@@ -218,7 +225,8 @@ class Run:
 
         Once something is good, only what is good is worth the reserve.
         """
-        known = self.judged()
+        known = [(e, v) for e, v in self.judged() if self.space.row(self.candidates[e.candidate_id]) is not None]
+        known = known or self.judged()  # nothing but baselines outside the space was measured
         good = [evidence for evidence, verdict in known if self.feasible(verdict)]
         order = [good[i].candidate_id for i in self.preferred(good)] if good else []
         bad = [(v.violation, e.candidate_id) for e, v in known if not self.feasible(v)]

@@ -18,7 +18,7 @@ from autoedge.workflows.crew import Crew
 from autoedge.workflows.events import Note, StageBegan, silent
 from autoedge.workflows.explore import explore
 from autoedge.workflows.opening import opened_run
-from autoedge.workflows.standing import figures, rank, verdict_document
+from autoedge.workflows.standing import best_first, figures, rank, verdict_document
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +73,7 @@ def select(intent: str | Path, *, out: str | Path | None = None, on_event: Liste
     loaded = load_intent(Path(intent))
     root = Path(out) if out is not None else Path("runs") / loaded.name
     with opened_run(loaded, root, on_event) as (run, targets), Crew(run.bench, targets, on_event) as crew:
+        run.folder.verdict.unlink(missing_ok=True)  # it speaks of an earlier state from here on
         measure_baselines(run, crew)
         explore(run, crew)
         return _concluded(run, crew)
@@ -84,7 +85,7 @@ def _concluded(run: Run, crew: Crew) -> Selection:
         raise IntentError("no candidate could be measured; see history.jsonl in the run folder for the reasons")
     ranking = rank(run, confirmed)
     document = verdict_document(run, ranking)
-    rows = [figures(standing) for standing in ranking.standings.values()]
+    rows = [figures(standing) for standing in best_first(run, ranking)]
     table = front_table(rows, ranking.chosen.candidate.candidate_id, ranking.reference.candidate.candidate_id)
     write_front(table, rows, run.folder.front_csv, run.folder.front_json)
     run.tell(StageBegan("bundle", str(run.folder.bundle)))

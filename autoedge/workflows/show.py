@@ -28,7 +28,7 @@ def show_run(root: Path) -> tuple[dict[str, Any], pd.DataFrame]:
     folder = RunFolder(root)
     try:
         document = json.loads(folder.verdict.read_text(encoding="utf-8"))
-        front = pd.read_csv(folder.front_csv)
+        front = pd.read_csv(folder.front_csv, keep_default_na=False, na_values=[""])
     except FileNotFoundError:
         hint = "run `autoedge select` with the same intent to finish it" if folder.database.exists() else "name a run"
         raise StoreError(f"{root}: holds no finished run; {hint}") from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from autoedge.decide.choice import front_of, objective_matrix, rule_text
 from autoedge.decide.relaxation import relaxations
 from autoedge.decide.verdict import Outcome, Verdict
+from autoedge.measurement import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ class Standing:
         result: The evidence's figures with 95 % intervals.
         verdict: From the confirm rounds for finalists, else by the search's values.
         feasible: Whether it may stand on the front: values keep every limit and no limit is surely broken.
-        front: Whether it is feasible and no feasible candidate dominates it.
+        front: Whether it is feasible and no feasible candidate dominates it (a confirmed one: no confirmed one).
     """
 
     candidate: Candidate
@@ -82,7 +83,10 @@ def stand(run: Run, confirmed: Confirmed) -> dict[str, Standing]:
         else:
             decided = confirmed.verdicts.get(evidence.candidate_id) or run.verdict(final, reference_evidence)
             known.append((candidate, final, decided))
-    allowed = [verdict.outcome is not Outcome.NOT_MET and run.feasible(verdict) for _, _, verdict in known]
+    allowed = [
+        verdict.outcome is not Outcome.NOT_MET and run.feasible(verdict) and run.space.row(candidate) is not None
+        for candidate, _, verdict in known
+    ]
     front = _front(run, [evidence for _, evidence, _ in known], allowed)
     return {
         candidate.candidate_id: Standing(candidate, evidence, evidence.result(), verdict, allowed[i], front[i])
@@ -91,11 +95,22 @@ def stand(run: Run, confirmed: Confirmed) -> dict[str, Standing]:
 
 
 def _front(run: Run, evidence: Sequence[Evidence], allowed: Sequence[bool]) -> list[bool]:
-    rows = [i for i, ok in enumerate(allowed) if ok]
+    """Which candidates nothing dominates.
+
+    Confirmed candidates are held against one another only: the best of many single runs is luckier than it is good, and
+    must not push out what was measured afresh.
+    """
+    everyone = [i for i, ok in enumerate(allowed) if ok]
+    confirmed = [i for i in everyone if evidence[i].phase is Phase.CONFIRM]
+    on_front = _undominated(run, evidence, confirmed)
+    on_front |= _undominated(run, evidence, everyone) - set(confirmed)
+    return [i in on_front for i in range(len(evidence))]
+
+
+def _undominated(run: Run, evidence: Sequence[Evidence], rows: list[int]) -> set[int]:
     figures = [{key: value.value for key, value in evidence[i].result().metrics.items()} for i in rows]
     mask = front_of(objective_matrix(figures, run.intent.objectives))
-    on_front = {i for i, member in zip(rows, mask, strict=True) if member}
-    return [i in on_front for i in range(len(evidence))]
+    return {i for i, member in zip(rows, mask, strict=True) if member}
 
 
 def _order(run: Run, confirmed: Confirmed, standings: dict[str, Standing]) -> list[str]:
@@ -107,6 +122,13 @@ def _order(run: Run, confirmed: Confirmed, standings: dict[str, Standing]) -> li
         order += [group[i].candidate.candidate_id for i in run.preferred([s.evidence for s in group])] if group else []
     rest = [s for s in finalists if s.candidate.candidate_id not in order]
     return order + [s.candidate.candidate_id for s in sorted(rest, key=lambda s: s.verdict.violation)]
+
+
+def best_first(run: Run, ranking: Ranking) -> list[Standing]:
+    """Every standing: the chosen one, then the front by the preference, then the rest by the preference."""
+    everyone = list(ranking.standings.values())
+    order = [everyone[i] for i in run.preferred([standing.evidence for standing in everyone])]
+    return sorted(order, key=lambda standing: (standing is not ranking.chosen, not standing.front))
 
 
 def figures(standing: Standing) -> dict[str, Any]:
@@ -143,7 +165,7 @@ def _decision(decision: Decision) -> dict[str, Any]:
 def verdict_document(run: Run, ranking: Ranking) -> dict[str, Any]:
     """What ``verdict.json`` holds."""
     runners_up = [ranking.standings[name] for name in ranking.order[1 : 1 + _RUNNERS_UP]]
-    opened = relaxations([standing.verdict for standing in ranking.standings.values()])
+    opened = relaxations([standing.verdict for standing in ranking.standings.values()], ranking.order)
     return {
         "schema_version": 1,
         "name": run.intent.name,

@@ -38,10 +38,12 @@ class VariantShelf:
         self.seconds = 0.0
 
     def key(self, configuration: Configuration) -> str:
-        """Names the file of a configuration before it is made."""
+        """Names the file of a configuration, and which of its outputs counts, before it is made."""
         calibration = self._prepared.calibration_hash if "calibration" in configuration.recipe else ""
         recipe = dict(sorted(configuration.recipe.items()))
-        parts = [self._prepared.infos[configuration.model].sha256, recipe, calibration, RECIPE_VERSION, tools()]
+        scores = self._prepared.task.scores.get(configuration.model)
+        model = self._prepared.infos[configuration.model].sha256
+        parts = [model, recipe, calibration, scores, RECIPE_VERSION, tools()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
     def variant(self, configuration: Configuration) -> Variant:

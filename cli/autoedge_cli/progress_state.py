@@ -110,13 +110,13 @@ class State:
 
     @property
     def reserve(self) -> int:
-        """Measurements kept for the confirm rounds, 0 when no event told of them."""
-        return int(getattr(self.last, "reserve", 0))
+        """Measurements kept for the confirm rounds, 0 before the first."""
+        return self.last.reserve if self.last else 0
 
     @property
     def objectives(self) -> Sequence[str]:
         """Keys of the metrics worth showing."""
-        return tuple(getattr(self.last, "objectives", ())) or _KEY_FIGURES
+        return (self.last.objectives if self.last else ()) or _KEY_FIGURES
 
     def words(self, candidate: Candidate) -> str:
         """A candidate in few words: model, precision, and the knobs that were not always the same."""

@@ -53,7 +53,14 @@ def told() -> Told:
             reason=reason,
             metrics={} if reason else figures,
         )
-        plain: dict[str, Any] = {"budget": 60, "seconds": 30.0, "time_budget_s": None, "best": None}
+        plain: dict[str, Any] = {
+            "budget": 60,
+            "reserve": 18,
+            "objectives": (),
+            "seconds": 30.0,
+            "time_budget_s": None,
+            "best": None,
+        }
         return Measured(candidate, measurement, used, **{**plain, **other})
 
     return make

@@ -64,7 +64,7 @@ def run(bundle: Path, data: Path, output: Path | None, json_file: str | None) ->
     if output is not None:
         import numpy as np
 
-        np.savez(output, **outputs)
+        np.savez(output, scores=outputs["scores"], classes=outputs["classes"])
     if json_file is not None:
         write_json({"schema_version": 1, **{name: array.tolist() for name, array in outputs.items()}}, json_file)
     if json_file != "-":
