@@ -55,8 +55,8 @@ def energy_metrics(
         "energy_net_mj": _banded(net_j * 1e3),
         "power_w": _banded(power_w),
     }
-    if rate is not None and battery_wh is not None:
-        mean_w = model.idle_w + rate * net_j
+    mean_w = model.idle_w + (rate or 0.0) * net_j
+    if rate is not None and battery_wh is not None and mean_w > 0:  # else a battery would last for ever
         hours = battery_wh / mean_w
         metrics["battery_life_h"] = Value(
             hours, hours / (1 + BAND), hours / (1 - BAND), Source.ESTIMATED, "software estimate", 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autoedge.decide.verdict import Outcome
+from autoedge.decide.verdict import Outcome, not_measured, slack
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -44,14 +44,16 @@ def relaxations(verdicts: Sequence[Verdict], confirmed: Collection[str] | None =
         broken = [decision for decision in verdict.decisions if decision.outcome is not Outcome.MET]
         if len(broken) != 1:
             continue
-        decision, figure, room = broken[0], broken[0].figure, broken[0].slack
-        if figure is None or room is None:
+        decision, figure = broken[0], broken[0].figure
+        if figure is None or not_measured(decision.constraint, figure):
             continue
         far = figure.high if decision.constraint.sense == "max" else figure.low
         by_value = decision.constraint.decide == "value" or not (confirmed is None or verdict.candidate_id in confirmed)
         limit = figure.value if by_value else far
         found = Relaxation(decision.constraint, limit, verdict.candidate_id)
-        step = abs(room)
+        step = -slack(decision.constraint, limit)
+        if step <= 0:  # the value keeps the limit, only certainty is missing
+            continue
         if decision.constraint.key not in best or step < best[decision.constraint.key][0]:
             best[decision.constraint.key] = (step, found)
     return [found for _, found in sorted(best.values(), key=lambda pair: pair[0])]

@@ -75,7 +75,7 @@ def decide(constraint: Constraint, figure: Value | None, missing: str = "") -> D
     if figure is None:
         return Decision(constraint, Outcome.UNDECIDED, None, None, missing or "the metric was not measured")
     room = slack(constraint, figure.value)
-    if constraint.source is Source.MEASURED and figure.source is Source.ESTIMATED:
+    if not_measured(constraint, figure):
         return Decision(constraint, Outcome.UNDECIDED, figure, room, "must be measured, but is only estimated")
     ends = (figure.value, figure.value) if constraint.decide == "value" else (figure.low, figure.high)
     kept = [slack(constraint, end) >= 0 for end in ends]
@@ -88,6 +88,11 @@ def decide(constraint: Constraint, figure: Value | None, missing: str = "") -> D
     if figure.source is Source.ESTIMATED:
         note = "; ".join(part for part in (note, "decided on an estimate") if part)
     return Decision(constraint, outcome, figure, room, note)
+
+
+def not_measured(constraint: Constraint, figure: Value) -> bool:
+    """Whether a constraint asks for a measurement and the figure is an estimate."""
+    return constraint.source is Source.MEASURED and figure.source is Source.ESTIMATED
 
 
 def slack(constraint: Constraint, value: float) -> float:

@@ -30,6 +30,7 @@ def prepared(model: onnx.ModelProto, work: Path, *, opset: int = 0) -> onnx.Mode
     current = onnx.ModelProto()
     current.CopyFrom(model)
     current = structure.inlined(current)
+    _forget_shapes_of_initialisers(current.graph)
     if current.ir_version < _OLDEST_IR:
         current.ir_version = _OLDEST_IR
         _unlist_initialisers(current.graph)
@@ -73,6 +74,14 @@ def tidied(model: onnx.ModelProto, like: onnx.ModelProto) -> onnx.ModelProto:
     model.ClearField("metadata_props")
     model.metadata_props.extend(like.metadata_props)
     return model
+
+
+def _forget_shapes_of_initialisers(graph: onnx.GraphProto) -> None:
+    """Drop what an exporter notes of an initialiser's shape: converters transpose weights and leave the note behind."""
+    stored = {each.name for each in graph.initializer}
+    kept = [each for each in graph.value_info if each.name not in stored]
+    graph.ClearField("value_info")
+    graph.value_info.extend(kept)
 
 
 def _unlist_initialisers(graph: onnx.GraphProto, also: onnx.GraphProto | None = None) -> None:

@@ -64,7 +64,7 @@ def _answer(handle: Callable[[Mapping[str, Any]], Any], job: Mapping[str, Any]) 
         return {key: plain(f"{error.strerror or error} ({error.filename})" if error.filename else str(error))}
     except Exception as error:  # noqa: BLE001 - the libraries raise anything on a broken model
         traceback.print_exc()
-        return {"refused": plain(f"it brought a library to fail with {type(error).__name__}: {error}")}
+        return {"refused": plain(f"a library failed at it: {type(error).__name__}: {error}")}
 
 
 def _end_with_input() -> None:

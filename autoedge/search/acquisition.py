@@ -106,11 +106,18 @@ class _Judge:
         count = self._objectives.targets.shape[1]
         violation = self._limits.violation(drawn[:, :, count:], self._objectives.raw(drawn[:, :, :count]))
         feasible = violation <= 0
-        survives = 1.0 - self._mishap.predict(matrix)[0][:, 0] if self._mishap else 1.0
+        survives = self._survives(matrix)
         if self._any_feasible:
             return np.asarray((self._improvement(drawn[:, :, :count]) * feasible).mean(axis=0) * survives)
         chance = feasible.mean(axis=0) * survives
         return np.asarray(chance if chance.max() > HOPELESS else -violation.mean(axis=0))
+
+    def _survives(self, matrix: Array) -> Array | float:
+        """The chance that a measurement succeeds; 0 below half of the best, as failures cost what measurements do."""
+        if self._mishap is None:
+            return 1.0
+        chance = 1.0 - self._mishap.predict(matrix)[0][:, 0]
+        return np.where(chance >= chance.max() / 2, chance, 0.0)
 
 
 class _Objectives:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 EXACT_OBJECTIVES = 3  # the number of boxes grows with front ** (objectives - 1)
-RANDOM_POINTS = 2048
+RANDOM_POINTS = 1024
 BLOCK = 4_000_000  # numbers held at once
 
 
@@ -55,7 +55,10 @@ class Improvement:
 
     def _block(self, points: Array) -> Array:
         if not self._exact:
-            return np.asarray((points[:, None] <= self._points).all(axis=2).sum(axis=1) * self._share)
+            gained = np.ones((len(points), len(self._points)), dtype=bool)
+            for column, edges in zip(points.T, self._points.T, strict=True):
+                gained &= column[:, None] <= edges
+            return np.asarray(gained.sum(axis=1) * self._share)
         volume = np.ones((len(points), len(self._lower)))
         for column, low, high in zip(points.T, self._lower.T, self._upper.T, strict=True):
             volume *= np.maximum(high - np.maximum(column[:, None], low), 0.0)

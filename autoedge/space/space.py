@@ -82,6 +82,9 @@ class Space:
         self.left_out: list[LeftOut] = []
         limited = _checked_limits(file, device, limits, models)
         self._offered = {rule.name: tuple(limited.get(rule.name) or rule.levels_on(device)) for rule in file.knobs}
+        self._precisions = {
+            level for rule in file.knobs if rule.name == "precision" for level in rule.levels_on(device)
+        }
         self._axes = [Axis(Knob("model", tuple(self._models), ordered=False), {})]
         self._axes += [self._axis(rule, limited=rule.name in limited) for rule in file.knobs]
         self.knobs = {axis.knob.name: axis.knob for axis in self._axes}
@@ -145,7 +148,8 @@ class Space:
     def _can_be(self, model: ModelFacts, level: str) -> bool:
         if level == model.precision:
             return True
-        return level in self._offered["precision"] and model.precision == "fp32" and level not in model.refused
+        makeable = level in self._offered["precision"] and level in self._precisions
+        return makeable and model.precision == "fp32" and level not in model.refused
 
     def candidate(self, row: int) -> Candidate:
         """The candidate of a row."""
@@ -213,7 +217,7 @@ def _checked_limits(
     offered: dict[str, tuple[Scalar, ...]] = {"model": tuple(model.name for model in models)}
     offered |= {rule.name: rule.levels_on(device) for rule in file.knobs}
     if "precision" in offered:
-        offered["precision"] += tuple(model.precision for model in models)
+        offered["precision"] = tuple(dict.fromkeys([*offered["precision"], *(model.precision for model in models)]))
     for name, levels in limits.items():
         if name not in offered:
             near = extractOne(name, list(offered))

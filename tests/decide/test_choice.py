@@ -144,8 +144,9 @@ def test_a_unit_changes_nothing(
     points = objective_matrix(_rows(KEYS, *values), OBJECTIVES)
     one = ranked(points, OBJECTIVES, preference)[0]
     other = _order(_rows(KEYS, *scaled), OBJECTIVES, preference)[0]
-    span = np.maximum(np.ptp(points[front_of(points)], axis=0), 1e-300)
-    unit = (points - points[front_of(points)].min(axis=0)) / span
+    front = points[front_of(points)]
+    span = np.ptp(front, axis=0)
+    unit = (points - front.min(axis=0)) / np.where(span > 0, span, 1.0)
     if preference.kind == "knee":
         cost = np.linalg.norm(unit, axis=1)
     elif preference.kind == "weights":

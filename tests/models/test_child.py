@@ -72,7 +72,7 @@ class TestAnswers:
         ("body", "says"),
         [
             ("raise ModelError('its name is\\n\\x1b[31mred')", "some.onnx: its name is \\x1b[31mred"),
-            ("raise ValueError('odd')", "some.onnx: it brought a library to fail with ValueError: odd"),
+            ("raise ValueError('odd')", "some.onnx: a library failed at it: ValueError: odd"),
             ("import os; os._exit(3)", "some.onnx: the converter ended without an answer (exit code 3)"),
             ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "most likely because memory ran out"),
             ("import ctypes; ctypes.string_at(0)", "some.onnx: the converter crashed on it (signal 11, SIGSEGV)"),

@@ -393,3 +393,24 @@ def test_killed_while_making(makers: list[subprocess.Popen[str]], cache: Variant
     answer = makers[1].communicate()[0].strip()
     assert makers[1].returncode == 0
     assert cache.blob(answer)
+
+
+@pytest.mark.parametrize("recipe", [{"precision": "int8-dynamic"}, {"precision": "fp16"}])
+def test_shapes_noted_beside_initialisers_do_no_harm(
+    tmp_path: Path, cache: VariantCache, recipe: dict[str, str]
+) -> None:
+    """A model whose exporter lists its weights' shapes among the values, as PyTorch's does, converts all the same."""
+    weights = np.random.default_rng(0).standard_normal((10, 32)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)],
+        "noted",
+        [helper.make_tensor_value_info("x", FLOAT, ["n", 32])],
+        [helper.make_tensor_value_info("y", FLOAT, ["n", 10])],
+        [numpy_helper.from_array(weights, "w")],
+        value_info=[helper.make_tensor_value_info("w", FLOAT, [10, 32])],
+    )
+    path = tmp_path / "noted.onnx"
+    onnx.save(helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)]), path)
+    values = np.random.default_rng(1).standard_normal((8, 32)).astype(np.float32)
+    made = run(make(path, recipe, cache).path, values)
+    np.testing.assert_allclose(made, values @ weights.T, atol=0.5)

@@ -39,7 +39,8 @@ def _offered(rule: KnobRule, model: ModelFacts, limits: Mapping[str, Sequence[Sc
     """The levels of a knob for one model."""
     levels = list(limits.get(rule.name, rule.levels_on(cores)))
     if rule.name == "precision":
-        made = [level for level in levels if model.precision == "fp32" and level not in model.refused]
+        known = rule.levels_on(cores)
+        made = [v for v in levels if model.precision == "fp32" and v in known and v not in model.refused]
         as_given = "precision" not in limits or model.precision in levels
         return list(dict.fromkeys([level for level in made if level != model.precision] + [model.precision] * as_given))
     if rule.name == "batch" and model.fixed_batch is not None:
@@ -128,6 +129,8 @@ def test_the_space_is_what_brute_force_finds(
     file = declare(bodies)
     levels = {rule.name: list(rule.levels_on(device(cores))) for rule in file.knobs}
     levels["model"] = [model.name for model in models]
+    if "precision" in levels:
+        levels["precision"] += [model.precision for model in models]
     limits = {
         name: tuple(data.draw(st.lists(st.sampled_from(known), min_size=1, unique=True)))
         for name, known in levels.items()
@@ -251,11 +254,13 @@ def test_refused_precisions_are_listed(shipped: SpaceFile, device: OnCores) -> N
 
 def test_a_precision_of_its_own_belongs_to_its_model(shipped: SpaceFile, device: OnCores) -> None:
     """A bf16 model runs as given, although the file lists no bf16, and lends that to no other model."""
-    space = Space(shipped, [_small("m"), _small("own", precision="bf16")], device(1), "local", {"batch": (1,)})
-    made = {(c.model, c.recipe["precision"]) for c in (space.candidate(r).configuration for r in range(len(space)))}
-    assert ("own", "bf16") in made
-    assert ("m", "bf16") not in made
-    assert {precision for model, precision in made if model == "own"} == {"bf16"}
+    models = [_small("m"), _small("own", precision="bf16")]
+    for limits in ({}, {"precision": ("bf16", "fp32")}):
+        space = Space(shipped, models, device(1), "local", {"batch": (1,), **limits})
+        made = {(c.model, c.recipe["precision"]) for c in (space.candidate(r).configuration for r in range(len(space)))}
+        assert {precision for model, precision in made if model == "own"} == {"bf16"}
+        assert ("m", "fp32") in made
+        assert ("m", "bf16") not in made
 
 
 def test_a_model_that_a_limit_excludes_is_listed(shipped: SpaceFile, device: OnCores) -> None:
