@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from autoedge.store.store import Store
     from autoedge.targets.base import Target
 
+_log = logging.getLogger(__name__)
+_JOB = re.compile(r"[0-9a-f]{8,64}")
 _SHARE_OF_MEMORY = 0.8
 _LOAD_ALLOWANCE_S = 60.0
 
@@ -84,11 +89,21 @@ class Bench:
         (folder / "raw").mkdir(exist_ok=True)
 
     def claim(self, target: Target) -> list[Measurement]:
-        """Store what finished on a target while no host was there to take it."""
+        """Store what finished on a target while no host was there to take it.
+
+        What cannot be understood, such as a reply of another release, is dropped: the measurement is made again.
+        """
         claimed = []
         for reply in target.unclaimed():
-            claimed.append(self._store_reply(reply))
-            target.acknowledge(reply.body["job"])
+            job = reply.body.get("job")
+            if not (isinstance(job, str) and _JOB.fullmatch(job)):
+                _log.warning("target '%s' holds a reply without a job", target.name)
+                continue
+            try:
+                claimed.append(self._store_reply(reply))
+            except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+                _log.warning("target '%s' held a reply that makes no sense: %r", target.name, error)
+            target.acknowledge(job)
         return claimed
 
     def measure(
@@ -113,7 +128,6 @@ class Bench:
             variant = self._variant_of(candidate.configuration)
         except ModelError as error:
             return self._store_refusal(candidate, phase, replicate, session, str(error))
-        self._send(target, variant)
         key = self._key(candidate, phase, replicate, session, variant)
         arrays = {}
         evaluate = "no"
@@ -123,13 +137,15 @@ class Bench:
             arrays = {} if expected is None else {"expected": expected}
         job = self._job(candidate, variant, key, evaluate, target)
         try:
+            self._send(target, variant)
             reply = target.run(job, arrays, on_phase)
         except Transient as error:
             return self._store_failure(key, str(error))
         if "cancelled" in reply.body:
             return None
         measurement = self._store_reply(reply)
-        target.acknowledge(reply.body["job"])
+        with suppress(Transient):  # it is stored; claimed again at the next start, it is not counted twice
+            target.acknowledge(reply.body["job"])
         return measurement
 
     def try_once(self, candidate: Candidate, parameters: Mapping[str, Any]) -> Frame:

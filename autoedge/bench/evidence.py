@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from autoedge.bench.combine import between_spread, combine, ratio, single
+from autoedge.errors import DataError
 from autoedge.measurement import Phase, Result, Source, Value
 from autoedge.metric import QUALITY
 
@@ -109,7 +111,8 @@ class Evidence:
             return self._ratio(reference, metric, level)
         mine, theirs = self.scores_file, reference.scores_file
         if metric.name == "accuracy" and mine is not None and theirs is not None:
-            return quality.accuracy_drop(mine, theirs, level)
+            with suppress(DataError):  # outputs that are gone leave the two accuracies
+                return quality.accuracy_drop(mine, theirs, level)
         one, other = reference.value(metric.key, level), self.value(metric.key, level)
         if one is None or other is None:
             return None

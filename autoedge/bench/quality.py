@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
 PROBE_SAMPLES = 64
 TOLERANCE = 1e-4
 _RESAMPLES = 1000
+# What reading a damaged npz file may raise; a wrong shape in it asks for any amount of memory.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 # Knobs that should not change outputs; a probe batch checks that they do not.
 _NEUTRAL = frozenset({"batch", "threads", "execution", "spinning", "arena"})
 
@@ -70,7 +84,7 @@ class QualityBook:
             key: As from :meth:`key`.
             scores: Of all samples, or of the probe.
             whole: Whether all samples are there; a probe that agreed shares the stored file.
-            job: Names the file of outputs that differ from those stored under the key.
+            job: Names the file, so that no name ever stands for other outputs than before.
 
         Returns:
             The file that holds this candidate's outputs, relative to the run folder.
@@ -80,8 +94,8 @@ class QualityBook:
             if known is None:
                 raise DataError("a probe agreed with outputs that are no longer stored")
             return known
-        usable = known is not None and (self._folder / known).exists()
-        name = f"raw/scores-{key if not usable else job}.npz"
+        usable = known is not None and (self._folder / known).is_file() and self.expected(key) is not None
+        name = f"raw/scores-{job}.npz"
         _write_npz(self._folder / name, scores=scores)
         if not usable:
             self._store.set_scores_file(key, name)
@@ -95,9 +109,9 @@ class QualityBook:
         """
         if file not in self._scores:
             try:
-                with np.load(self._folder / file, allow_pickle=False) as archive:
+                with (self._folder / file).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                     self._scores[file] = archive["scores"]
-            except (OSError, ValueError, KeyError, EOFError) as error:
+            except _DAMAGE as error:
                 raise DataError(f"{self._folder / file}: stored outputs cannot be read: {error}") from error
         return self._scores[file]
 

@@ -78,10 +78,11 @@ def read_labels(data: Npz) -> np.ndarray[Any, np.dtype[np.int64]] | None:
         raise DataError(
             f"{data.path}: 'y' must hold one class number a sample, but has shape {labels.shape} of {labels.dtype}"
         )
-    inputs = [name for name in data.arrays if name != "y"]
-    if any(data.arrays[name].shape[:1] != labels.shape for name in inputs[:1]):
-        have = data.arrays[inputs[0]].shape[0]
-        raise DataError(f"{data.path}: one label a sample is needed, but 'y' has {len(labels)} for {have} samples")
+    others = [header.shape[0] for name, header in data.arrays.items() if name != "y"]
+    if others and len(labels) not in others:
+        raise DataError(f"{data.path}: one label a sample is needed, but 'y' has {len(labels)} for {others[0]} samples")
     if len(labels) == 0:
         raise DataError(f"{data.path}: holds no samples")
+    if labels.min() < 0:
+        raise DataError(f"{data.path}: labels are class numbers from 0 up, but 'y' holds {labels.min()}")
     return labels.astype(np.int64)

@@ -11,6 +11,7 @@ from autoedge.pareto import nondominated
 from autoedge.search.improvement import Improvement
 from autoedge.surrogate.encoding import is_logarithmic
 from autoedge.surrogate.ensemble import Ensemble
+from autoedge.surrogate.threads import one_thread
 from autoedge.surrogate.trees import Forest
 
 if TYPE_CHECKING:
@@ -70,12 +71,13 @@ def choose(evidence: Evidence, candidates: Encoded, *, seed: int) -> int | None:
     Returns:
         The row; None when no candidate promises anything.
     """
-    judge = _Judge(evidence, seed)
-    rows = np.arange(len(candidates.matrix))
-    if len(rows) > SCREENED:
-        rough = judge.scores(candidates.matrix, QUICK_DRAWS, quick=True)
-        rows = np.sort(np.argsort(-rough, kind="stable")[:SCREENED])
-    scores = judge.scores(candidates.matrix[rows], DRAWS)
+    with one_thread():
+        judge = _Judge(evidence, seed)
+        rows = np.arange(len(candidates.matrix))
+        if len(rows) > SCREENED:
+            rough = judge.scores(candidates.matrix, QUICK_DRAWS, quick=True)
+            rows = np.sort(np.argsort(-rough, kind="stable")[:SCREENED])
+        scores = judge.scores(candidates.matrix[rows], DRAWS)
     return int(rows[np.argmax(scores)]) if np.ptp(scores) > 0 else None
 
 

@@ -15,6 +15,7 @@ from autoedge.workflows.events import Note, StageBegan
 
 if TYPE_CHECKING:
     from autoedge.candidate import Candidate
+    from autoedge.measurement import Measurement
     from autoedge.workflows.crew import Crew
     from autoedge.workflows.run import Run
 
@@ -51,25 +52,31 @@ def confirm(run: Run, crew: Crew) -> Confirmed:
 
 
 def _session(run: Run) -> tuple[str, list[Candidate]]:
-    last = run.store.last_session()
+    """The rounds to go on with, or new ones, and who is in them.
+
+    A cut session goes on while the wish is the same; a finished one serves again for as long as it holds everyone that
+    would be chosen now.
+    """
     wanted = run.finalists(_affordable(run))
+    last = run.store.last_session()
     if last is not None:
         session, finished = last
         plan = run.store.fact(f"finalists {session}") or {"wish": "", "finalists": []}
         kept = [run.candidates[name] for name in plan["finalists"] if name in run.candidates]
-        if not finished and plan["wish"] == run.wish and len(kept) == len(plan["finalists"]) > 0:
+        whole = len(kept) == len(plan["finalists"]) > 0
+        if whole and plan["wish"] == run.wish and (not finished or set(wanted) <= set(kept)):
             return session, kept
-        held = all(
-            len(run.rows(candidate.candidate_id, (Phase.CONFIRM,), session)) >= FIRST_LOOK
-            for candidate in [*wanted[:1], run.reference]
-        )
-        if finished and wanted and held:
-            covered = [c for c in wanted if len(run.rows(c.candidate_id, (Phase.CONFIRM,), session)) >= FIRST_LOOK]
-            return session, covered
+        everyone = [*wanted, run.reference]
+        if finished and all(len(_confirm_rows(run, one, session)) >= FIRST_LOOK for one in everyone):
+            return session, wanted
     session = run.store.begin_session()
     plan = {"wish": run.wish, "finalists": [candidate.candidate_id for candidate in wanted]}
     run.store.set_fact(f"finalists {session}", plan)
     return session, wanted
+
+
+def _confirm_rows(run: Run, candidate: Candidate, session: str) -> list[Measurement]:
+    return run.rows(candidate.candidate_id, (Phase.CONFIRM,), session)
 
 
 def _affordable(run: Run) -> int:
@@ -108,7 +115,7 @@ def stored_verdict(run: Run, candidate: Candidate, session: str) -> Verdict:
     """The verdict of the first look that decided, else of the last one reached."""
     last = None
     for look in LOOKS:
-        if len(run.rows(candidate.candidate_id, (Phase.CONFIRM,), session)) < look:
+        if len(_confirm_rows(run, candidate, session)) < look:
             break
         last = _at(run, candidate, session, look)
         if last.outcome is not Outcome.UNDECIDED:

@@ -37,12 +37,10 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., File]:
     def write(name: str = "linear", seed: int = 0, bias: float = 0.0) -> File:
         weights = np.random.default_rng(seed).standard_normal((FEATURES, CLASSES)).astype(np.float32)
         nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Add", ["z", "b"], ["scores"])]
-        stored = [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(np.float32([bias]), "b")]
-        ports = [
-            [helper.make_tensor_value_info(port, TensorProto.FLOAT, ["n", width])]
-            for port, width in (("x", FEATURES), ("scores", CLASSES))
-        ]
-        graph = helper.make_graph(nodes, name, *ports, stored)
+        stored = [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(np.array([bias], np.float32), "b")]
+        inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", FEATURES])]
+        outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", CLASSES])]
+        graph = helper.make_graph(nodes, name, inputs, outputs, stored)
         model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 17)])
         path = folder / f"{name}.onnx"
         onnx.save(model, path)
@@ -73,7 +71,7 @@ def make_task(data: Path) -> Callable[..., Task]:
             "data": data,
             "data_hash": hashlib.sha256(data.read_bytes()).hexdigest(),
             "labels": labels,
-            "scores": {"linear": "scores", "other": "scores", "broken": "scores"},
+            "scores": dict.fromkeys(("linear", "other", "broken", "unsent"), "scores"),
             "rate": None,
             "battery_wh": None,
             "idle_power": {"local": None},

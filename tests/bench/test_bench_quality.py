@@ -48,15 +48,20 @@ def scores() -> np.ndarray[Any, Any]:
 # -- what shares outputs -------------------------------------------------------------------------------------------
 
 
-def _key(book: QualityBook, changes: Mapping[str, Any] = {}, **others: str) -> str:  # noqa: B006 - never changed
-    knobs: dict[str, Any] = {"batch": 1, "threads": 1, "graph_level": "all", "arena": "on", **changes}
+def _key(book: QualityBook, changes: Mapping[str, Any] | None = None, **others: str) -> str:
+    knobs: dict[str, Any] = {"batch": 1, "threads": 1, "graph_level": "all", "arena": "on", **(changes or {})}
     parts = {"variant_hash": "a" * 64, "version": "1.2.3", "fingerprint": "f" * 16, **others}
     return book.key(Configuration("linear", {"precision": "fp32"}, "onnxruntime", knobs), **parts)
 
 
 def test_neutral_knobs_share_their_outputs(book: Callable[..., QualityBook]) -> None:
     """Batch, threads, execution, spinning and arena do not decide outputs: equal keys."""
-    same = [{}, {"batch": 8}, {"threads": 4, "execution": "parallel", "spinning": "off"}, {"arena": "off"}]
+    same: list[dict[str, Any]] = [
+        {},
+        {"batch": 8},
+        {"threads": 4, "execution": "parallel", "spinning": "off"},
+        {"arena": "off"},
+    ]
     assert len({_key(book(), changes) for changes in same}) == 1
 
 
@@ -84,7 +89,7 @@ def test_outputs_are_kept_for_later_starts(
     """The first whole outputs under a key are kept in raw/, and their first samples are what a probe must give."""
     assert book().expected(KEY) is None
     file = book().keep(KEY, scores, whole=True, job="1" * 32)
-    assert file == f"raw/scores-{KEY}.npz"
+    assert file == f"raw/scores-{'1' * 32}.npz"
     assert not list((tmp_path / "raw").glob("*.part"))
     expected = book().expected(KEY)
     assert expected is not None
@@ -141,6 +146,11 @@ def _garbage(path: Path) -> None:
     path.write_bytes(b"PK\x03\x04 no zip at all" * 20)
 
 
+def _plain_array(path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, np.zeros((90, 3), np.float32))
+
+
 def _folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -150,7 +160,7 @@ def _remove(path: Path) -> None:
     path.unlink()
 
 
-DAMAGES = [_truncate, _flip, _replace, _empty, _garbage, _folder, _remove]
+DAMAGES = [_plain_array, _truncate, _flip, _replace, _empty, _garbage, _folder, _remove]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -170,7 +180,7 @@ def test_damaged_outputs_are_measured_again(
             attempt()
 
 
-@pytest.mark.parametrize("damage", [each for each in DAMAGES if each is not _folder])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_measuring_again_heals_the_book(
     book: Callable[..., QualityBook], tmp_path: Path, scores: np.ndarray[Any, Any], damage: Callable[[Path], None]
 ) -> None:
@@ -184,6 +194,25 @@ def test_measuring_again_heals_the_book(
         expected = book_.expected(KEY)
         assert expected is not None
         np.testing.assert_array_equal(expected, -scores[:PROBE_SAMPLES])
+
+
+def test_no_damage_looks_like_a_bug(
+    book: Callable[..., QualityBook], tmp_path: Path, scores: np.ndarray[Any, Any]
+) -> None:
+    """Outputs with any few bytes changed are told as damaged or come back as they were; nothing else ever happens."""
+    file = book().keep(KEY, scores, whole=True, job="1" * 32)
+    intact = (tmp_path / file).read_bytes()
+    generator = np.random.default_rng(0)
+    found = set()
+    for _ in range(200):
+        broken = bytearray(intact)
+        start = int(generator.integers(0, len(intact) - 3))
+        broken[start : start + 3] = generator.bytes(3)
+        (tmp_path / file).write_bytes(broken)
+        expected = book().expected(KEY)
+        found.add(expected is None)
+        assert expected is None or np.array_equal(expected, scores[:PROBE_SAMPLES])
+    assert found == {True, False}
 
 
 def test_outputs_rewritten_meanwhile_are_read_anew(
@@ -254,13 +283,13 @@ def test_outputs_that_do_not_fit_the_labels_are_refused(
         book().metrics(file, None)
 
 
-def test_a_drop_is_paired(book: Callable[..., QualityBook], scores: np.ndarray[Any, Any], make_task: MakeTask) -> None:
+def test_a_drop_is_paired(book: Callable[..., QualityBook], make_task: MakeTask) -> None:
     """The reference's accuracy less the candidate's, sample by sample: much narrower than two separate intervals."""
     labels = make_task().labels
     assert labels is not None
     perfect = np.eye(CLASSES, dtype=np.float32)[labels]
     worse = perfect.copy()
-    worse[:3] = np.roll(perfect[:3], 1, axis=1)
+    worse[:6] = np.roll(perfect[:6], 1, axis=1)
     book_ = book()
     reference = book_.keep(KEY, perfect, whole=True, job="1" * 32)
     candidate = book_.keep("o" * 32, worse, whole=True, job="2" * 32)
@@ -268,7 +297,7 @@ def test_a_drop_is_paired(book: Callable[..., QualityBook], scores: np.ndarray[A
     back = book_.accuracy_drop(reference, candidate, 0.95)
     assert drop is not None
     assert back is not None
-    assert drop.value == pytest.approx(3 / SAMPLES)
+    assert drop.value == pytest.approx(6 / SAMPLES)
     assert 0 < drop.low < drop.value < drop.high
     assert (back.value, back.low, back.high) == pytest.approx((-drop.value, -drop.high, -drop.low))
     wider = book_.accuracy_drop(candidate, reference, 0.99)
@@ -289,7 +318,6 @@ def test_a_drop_is_paired(book: Callable[..., QualityBook], scores: np.ndarray[A
         ({"x": np.zeros((4, 2)), "y": np.zeros((4, 3), int)}, r"'y' must hold one class number a sample.*\(4, 3\)"),
         ({"x": np.zeros((4, 2)), "y": np.array(list("abcd"))}, "'y' must hold one class number a sample"),
         ({"x": np.zeros((4, 2)), "y": np.zeros(3, int)}, "one label a sample is needed, but 'y' has 3 for 4 samples"),
-        ({"a": np.zeros((4, 2)), "b": np.zeros((5, 2)), "y": np.zeros(4, int)}, "one label a sample"),
         ({"x": np.zeros((0, 2)), "y": np.zeros(0, int)}, "holds no samples"),
         ({"x": np.zeros((4, 2)), "y": np.array([0, 1, -1, 2])}, "class numbers from 0.*but 'y' holds -1"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from autoedge.search.filling import farthest
@@ -9,7 +11,7 @@ from autoedge.search.pool import Grid
 from autoedge.surrogate.encoding import encode
 
 
-def test_every_choice_is_tried_before_one_is_tried_twice(pool):
+def test_every_choice_is_tried_before_one_is_tried_twice(pool: Any) -> None:
     """Three proposals see all models and both precisions."""
     grid = Grid(pool)
     matrix = encode(grid.units, grid.categories).matrix
@@ -22,7 +24,7 @@ def test_every_choice_is_tried_before_one_is_tried_twice(pool):
         assert {grid.params(row)["precision"] for row in taken} == {"fp32", "int8"}
 
 
-def test_points_spread():
+def test_points_spread() -> None:
     """Eight of a thousand points in the unit square keep well apart, where random ones do not."""
     rng = np.random.default_rng(0)
     points = rng.random((1000, 2))
@@ -34,6 +36,6 @@ def test_points_spread():
     assert apart[np.triu_indices(8, 1)].min() > 0.25
 
 
-def test_one_candidate_is_enough():
+def test_one_candidate_is_enough() -> None:
     """A space of one point has a farthest point."""
     assert farthest(np.zeros((1, 2)), np.zeros((1, 2)), np.random.default_rng(0)) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,7 +14,7 @@ from autoedge.pareto import hypervolume, nondominated
 from autoedge.search.improvement import Improvement, boxes
 
 
-def sets(least):
+def sets(least: int) -> st.SearchStrategy[Any]:
     """A front and points to add, on a coarse grid, in one to three objectives."""
     element = st.integers(-1, 5).map(float)
     return st.integers(1, 3).flatmap(
@@ -24,7 +26,7 @@ def sets(least):
 
 
 @given(sets(0))
-def test_up_to_three_objectives_it_is_the_exact_difference(both):
+def test_up_to_three_objectives_it_is_the_exact_difference(both: tuple[np.ndarray, np.ndarray]) -> None:
     """The improvement is the hypervolume with the point minus that without."""
     front, points = both
     reference = np.full(front.shape[1], 4.0)
@@ -35,7 +37,7 @@ def test_up_to_three_objectives_it_is_the_exact_difference(both):
 
 
 @given(sets(1))
-def test_boxes_are_disjoint_and_cover_what_is_not_dominated(both):
+def test_boxes_are_disjoint_and_cover_what_is_not_dominated(both: tuple[np.ndarray, np.ndarray]) -> None:
     """A random point lies in one box if the front does not dominate it, in none if it does."""
     front = both[0][nondominated(both[0])]
     front = front[(front < 4.0).all(axis=1)]
@@ -46,7 +48,7 @@ def test_boxes_are_disjoint_and_cover_what_is_not_dominated(both):
     assert (inside == ~dominated).all()
 
 
-def test_four_objectives_are_estimated():
+def test_four_objectives_are_estimated() -> None:
     """The estimate is close to the truth, and zero for a dominated point."""
     rng = np.random.default_rng(0)
     front = rng.random((8, 4))
@@ -60,7 +62,7 @@ def test_four_objectives_are_estimated():
     assert estimate[-1] == 0
 
 
-def test_any_shape_of_points():
+def test_any_shape_of_points() -> None:
     """Draws by candidates come back in the same shape."""
     improvement = Improvement(np.zeros((0, 2)), np.ones(2), floor=np.zeros(2), rng=np.random.default_rng(0))
     assert improvement(np.full((3, 5, 2), 0.5)) == pytest.approx(np.full((3, 5), 0.25))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from optuna.testing.pytest_samplers import (
     BasicSamplerTestCase,
@@ -11,18 +13,14 @@ from optuna.testing.pytest_samplers import (
 
 from autoedge.search.sampler import SurrogateSampler
 
-
-class TestStart(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
-    """The sampler keeps Optuna's contract while it fills the space."""
-
-    @pytest.fixture
-    def sampler(self):
-        return lambda: SurrogateSampler(seed=0)
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-class TestLearning(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
-    """The sampler keeps Optuna's contract when the surrogate proposes from the fifth trial on."""
+class TestSurrogateSampler(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
+    """The sampler keeps Optuna's contract, while it fills the space and when the surrogate proposes (from the fifth trial)."""
 
     @pytest.fixture
-    def sampler(self):
+    def sampler(self) -> Callable[[], SurrogateSampler]:
+        """Past its first trials."""
         return lambda: SurrogateSampler(seed=0, n_startup_trials=1)

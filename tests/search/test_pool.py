@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,8 +14,11 @@ from autoedge.errors import SpaceError
 from autoedge.search.pool import Grid
 from autoedge.search.repair import distributions
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def test_knobs_become_the_distributions_they_look_like(make_pool):
+
+def test_knobs_become_the_distributions_they_look_like(make_pool: Callable[..., Any]) -> None:
     """Evenly spaced, geometric and uneven numbers, fractions and choices are told apart."""
     levels = {
         "model": ("a", "b"),
@@ -35,7 +40,7 @@ def test_knobs_become_the_distributions_they_look_like(make_pool):
     }
 
 
-def test_candidates_and_parameters_are_one_to_one(pool):
+def test_candidates_and_parameters_are_one_to_one(pool: Any) -> None:
     """Every candidate is found again by its parameters, and nothing else is found."""
     grid = Grid(pool)
     assert [grid.find(grid.params(candidate)) for candidate in range(len(grid))] == list(range(len(grid)))
@@ -45,7 +50,7 @@ def test_candidates_and_parameters_are_one_to_one(pool):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(data=st.data())
-def test_the_nearest_free_candidate_is_nearest(pool, data):
+def test_the_nearest_free_candidate_is_nearest(pool: Any, data: st.DataObject) -> None:
     """No free candidate is nearer by Gower's distance, and the one given back is free."""
     grid = Grid(pool)
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
@@ -60,7 +65,7 @@ def test_the_nearest_free_candidate_is_nearest(pool, data):
     assert (np.delete(distances, wanted) > 0).all()
 
 
-def test_numbers_between_levels_are_repaired_by_rank(make_pool):
+def test_numbers_between_levels_are_repaired_by_rank(make_pool: Callable[..., Any]) -> None:
     """Batch 6 lies nearer to 8 than to 4 on its logarithmic scale, batch 5 nearer to 4."""
     grid = Grid(make_pool({"batch": (1, 2, 4, 8)}))
     free = np.ones(4, dtype=bool)
@@ -69,7 +74,7 @@ def test_numbers_between_levels_are_repaired_by_rank(make_pool):
     assert grid.params(grid.nearest({"batch": 5}, free, rng)) == {"batch": 4}
 
 
-def test_ties_are_drawn(make_pool):
+def test_ties_are_drawn(make_pool: Callable[..., Any]) -> None:
     """Of equally near candidates each is chosen now and then."""
     grid = Grid(make_pool({"model": ("a", "b", "c")}))
     free = np.array([False, True, True])
@@ -88,7 +93,12 @@ def test_ties_are_drawn(make_pool):
     ],
     ids=["empty", "range", "twice", "descending", "words"],
 )
-def test_an_inconsistent_pool_is_refused(make_pool, levels, keep, message):
+def test_an_inconsistent_pool_is_refused(
+    make_pool: Callable[..., Any],
+    levels: dict[str, tuple[Any, ...]],
+    keep: Callable[[np.ndarray], np.ndarray],
+    message: str,
+) -> None:
     """What is wrong with a pool is said."""
     with pytest.raises(SpaceError, match=message):
         Grid(make_pool(levels, keep=keep))

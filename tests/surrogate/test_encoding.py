@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from autoedge.surrogate.encoding import Encoded, encode, is_logarithmic
 
 
-def test_one_knob_counts_at_most_one():
+def test_one_knob_counts_at_most_one() -> None:
     """Two categories lie 1 apart, as do the ends of a number's range; columns know their knob."""
     encoded = encode(np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]), [3, 0])
     assert encoded.groups.tolist() == [0, 0, 0, 1]
@@ -20,7 +20,7 @@ def test_one_knob_counts_at_most_one():
 
 
 @given(arrays(float, 6, elements=st.floats(1e-3, 1e9) | st.just(np.nan)))
-def test_features_become_shares_of_their_range(column):
+def test_features_become_shares_of_their_range(column: np.ndarray) -> None:
     """Any known numbers, also with gaps, are encoded from 0 to 1."""
     matrix = encode(np.zeros((6, 1)), [0], column[:, None]).matrix
     assert matrix.shape == (6, 2)
@@ -28,7 +28,7 @@ def test_features_become_shares_of_their_range(column):
     assert matrix.max() <= 1.0 + 1e-12
 
 
-def test_counts_over_decades_are_taken_as_logarithms():
+def test_counts_over_decades_are_taken_as_logarithms() -> None:
     """Skewed positive values are logarithmic; shares near 1 and values around 0 are not."""
     assert is_logarithmic(np.array([1.0, 10.0, 100.0, 1000.0]))
     assert not is_logarithmic(np.array([0.5, 0.9, 0.95, 0.97]))
@@ -36,7 +36,7 @@ def test_counts_over_decades_are_taken_as_logarithms():
     assert not is_logarithmic(np.array([5.0]))
 
 
-def test_broken_encodings_are_refused():
+def test_broken_encodings_are_refused() -> None:
     """Every column has a group, and numbers are finite."""
     with pytest.raises(ValueError, match="each column has its group"):
         Encoded(np.zeros((2, 2)), np.zeros(1, dtype=int))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from autoedge.surrogate.trees import Forest
 
 
 @pytest.fixture
-def problem():
+def problem() -> tuple[Encoded, np.ndarray]:
     """Candidates with two numbers and a category, and two smooth targets of them."""
     rng = np.random.default_rng(0)
     units = np.column_stack([rng.random((140, 2)), rng.integers(3, size=140)])
@@ -25,12 +27,12 @@ def problem():
     return encoded, targets
 
 
-def part(encoded, rows):
+def part(encoded: Encoded, rows: Any) -> Encoded:
     """Some rows of an encoding."""
     return Encoded(encoded.matrix[rows], encoded.groups)
 
 
-def test_a_process_passes_through_what_it_saw(problem):
+def test_a_process_passes_through_what_it_saw(problem: tuple[Encoded, np.ndarray]) -> None:
     """Without noise the fit goes through the points and is sure of them."""
     encoded, targets = problem
     rows = part(encoded, slice(0, 60))
@@ -40,7 +42,7 @@ def test_a_process_passes_through_what_it_saw(problem):
     assert std.max() < 0.1
 
 
-def test_a_process_is_unsure_far_from_what_it_saw(problem):
+def test_a_process_is_unsure_far_from_what_it_saw(problem: tuple[Encoded, np.ndarray]) -> None:
     """An unseen corner has a wider band than a seen one."""
     encoded, targets = problem
     near = np.flatnonzero((encoded.matrix[:, 0] < 0.5) & (encoded.matrix[:, 1] < 0.5))
@@ -50,7 +52,7 @@ def test_a_process_is_unsure_far_from_what_it_saw(problem):
     assert std[1] > 2 * std[0]
 
 
-def test_held_out_predictions_of_a_process_are_what_leaving_out_gives(problem):
+def test_held_out_predictions_of_a_process_are_what_leaving_out_gives(problem: tuple[Encoded, np.ndarray]) -> None:
     """The closed form equals conditioning on all other rows by hand, at the same hyperparameters."""
     encoded, targets = problem
     rows = part(encoded, slice(0, 12))
@@ -66,7 +68,7 @@ def test_held_out_predictions_of_a_process_are_what_leaving_out_gives(problem):
 
 
 @pytest.mark.parametrize("model", [Forest, Boosting])
-def test_held_out_predictions_do_not_know_the_answer(problem, model):
+def test_held_out_predictions_do_not_know_the_answer(problem: tuple[Encoded, np.ndarray], model: Any) -> None:
     """Trees predict pure noise no better than its spread, though they fit it where they saw it."""
     encoded, _ = problem
     noise = np.random.default_rng(1).normal(size=(140, 1))
@@ -76,7 +78,7 @@ def test_held_out_predictions_do_not_know_the_answer(problem, model):
 
 
 @pytest.mark.parametrize("model", [Forest, Boosting])
-def test_trees_learn(problem, model):
+def test_trees_learn(problem: tuple[Encoded, np.ndarray], model: Any) -> None:
     """Half the rows explain most of the other half."""
     encoded, targets = problem
     scaled = (targets - targets.mean(axis=0)) / targets.std(axis=0)
@@ -86,7 +88,7 @@ def test_trees_learn(problem, model):
     assert np.mean((mean - scaled[70:]) ** 2) < 0.4
 
 
-def test_the_ensemble_is_accurate_and_honest(problem):
+def test_the_ensemble_is_accurate_and_honest(problem: tuple[Encoded, np.ndarray]) -> None:
     """On unseen rows the error is small and the 90 % band holds about 90 %, in the targets' own units."""
     encoded, targets = problem
     prediction = Ensemble(part(encoded, slice(0, 60)), targets[:60], seed=0).predict(encoded.matrix[60:])
@@ -98,7 +100,7 @@ def test_the_ensemble_is_accurate_and_honest(problem):
     assert 0.8 <= covered <= 1.0
 
 
-def test_what_predicts_better_counts_more(problem):
+def test_what_predicts_better_counts_more(problem: tuple[Encoded, np.ndarray]) -> None:
     """For a smooth target the process outweighs the trees, and weights sum to 1."""
     encoded, targets = problem
     weights = Ensemble(part(encoded, slice(0, 60)), targets[:60], seed=0).weights
@@ -106,7 +108,7 @@ def test_what_predicts_better_counts_more(problem):
     assert (weights[0] > 0.5).all()
 
 
-def test_the_same_seed_gives_the_same_predictions(problem):
+def test_the_same_seed_gives_the_same_predictions(problem: tuple[Encoded, np.ndarray]) -> None:
     """Nothing depends on anything but rows, targets and seed."""
     encoded, targets = problem
     rows = part(encoded, slice(0, 30))
@@ -115,7 +117,7 @@ def test_the_same_seed_gives_the_same_predictions(problem):
     assert np.array_equal(one.stds, two.stds)
 
 
-def test_samples_have_the_mixture_s_moments(problem):
+def test_samples_have_the_mixture_s_moments(problem: tuple[Encoded, np.ndarray]) -> None:
     """Drawing many gives back mean and spread."""
     encoded, targets = problem
     prediction = Ensemble(part(encoded, slice(0, 40)), targets[:40], seed=0).predict(encoded.matrix[40:60])
@@ -125,14 +127,14 @@ def test_samples_have_the_mixture_s_moments(problem):
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0])
-def test_a_constant_target_is_learned_as_such(problem, value):
+def test_a_constant_target_is_learned_as_such(problem: tuple[Encoded, np.ndarray], value: float) -> None:
     """No variation is no error."""
     encoded, _ = problem
     prediction = Ensemble(part(encoded, slice(0, 10)), np.full((10, 1), value), seed=0).predict(encoded.matrix)
     assert np.allclose(prediction.mean, value, atol=0.1)
 
 
-def test_many_rows_are_learned_in_part():
+def test_many_rows_are_learned_in_part() -> None:
     """More rows than a process takes are still fitted, and predicted well."""
     rng = np.random.default_rng(0)
     units = rng.random((320, 2))
@@ -141,7 +143,7 @@ def test_many_rows_are_learned_in_part():
     assert np.abs(prediction.mean - targets[:50]).mean() < 0.05
 
 
-def test_too_little_or_broken_is_refused(problem):
+def test_too_little_or_broken_is_refused(problem: tuple[Encoded, np.ndarray]) -> None:
     """Three rows, or a NaN among the targets, is an error that says so."""
     encoded, targets = problem
     with pytest.raises(SurrogateError, match="at least 4 rows, but got 3"):

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Intent = Callable[..., Path]
 
 
+TWO_FINALISTS = "{measurements: 30, reserve: 60 %}"
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTOEDGE_CACHE", str(place / "cache"))
@@ -37,7 +40,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, furnish: Callable[[Path],
     place = furnish(tmp_path_factory.mktemp("finished"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOEDGE_CACHE", str(place / "cache"))
-        return Finished(place, autoedge.select(intent_in(place), out=place / "run"))
+        return Finished(place, autoedge.select(intent_in(place, budget=TWO_FINALISTS), out=place / "run"))
 
 
 class Finished(NamedTuple):
@@ -97,6 +100,7 @@ def test_a_finished_run_measures_nothing_again(finished: Finished) -> None:
     second = autoedge.select(finished.place / "intent.yaml", out=finished.place / "run", on_event=events.append)
     assert not [event for event in events if isinstance(event, Measured)]
     assert second.chosen == finished.selection.chosen
+    assert second.verdict["runners_up"] == finished.selection.verdict["runners_up"] != []
     assert manifest.read_bytes() == before
 
 
@@ -106,7 +110,7 @@ def test_changed_constraints_decide_anew(finished: Finished, intent_in: Intent, 
     before = {(row.candidate_id, row.phase, row.replicate) for row in finished.rows}
     changes = {"constraints": "[accuracy >= 80 %]", "budget": "{measurements: 60}", "prefer": "{latency_p50: 1}"}
     changed = shutil.copy(intent_in(finished.place, **changes), finished.place / "changed.yaml")
-    intent_in(finished.place)
+    intent_in(finished.place, budget=TWO_FINALISTS)
     autoedge.select(changed, out=run)
     after = [
         (row.candidate_id, row.phase, row.session, row.replicate) for row in Store(run / "study.db").measurements()
@@ -121,7 +125,7 @@ def test_another_protocol_is_measured_anew(finished: Finished, intent_in: Intent
     protocol = "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.03 s, latency_calls: 64}"
     changes = {"protocol": protocol, "budget": "{measurements: 18}"}
     longer = shutil.copy(intent_in(finished.place, **changes), finished.place / "longer.yaml")
-    intent_in(finished.place)
+    intent_in(finished.place, budget=TWO_FINALISTS)
     selection = autoedge.select(longer, out=run)
     rows = Store(run / "study.db").measurements()
     assert len({row.protocol_id for row in rows}) == 2
