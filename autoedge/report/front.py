@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from autoedge.intent.problem import escaped
 from autoedge.metric import METRICS
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def front_table(rows: Sequence[Mapping[str, Any]], chosen: str, reference: str) -> pd.DataFrame:
@@ -73,8 +74,11 @@ def write_front(table: pd.DataFrame, rows: Sequence[Mapping[str, Any]], csv: Pat
 
 
 def _safe_cell(value: Any) -> Any:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """A text of one line that no spreadsheet takes for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = escaped(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def write_whole(path: Path, text: str) -> None:

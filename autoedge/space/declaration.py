@@ -190,7 +190,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | bool) or _is_number(value)
+    if isinstance(value, str):
+        return value.isprintable() and len(value) <= _LONG
+    return isinstance(value, bool) or _is_number(value)
 
 
 def _is_end(value: Any) -> bool:

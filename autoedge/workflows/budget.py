@@ -39,7 +39,8 @@ class Ledger:
     @property
     def reserve(self) -> int:
         """Processes kept for the confirm rounds: the share set, but enough for one finalist and the reference."""
-        return max(math.ceil(self.budget.measurements * self.budget.reserve), 2 * FIRST_LOOK)
+        share = math.ceil(round(self.budget.measurements * self.budget.reserve, 6))  # 55 % of 100 are 55.00000000000001
+        return max(share, 2 * FIRST_LOOK)
 
     def book(self, processes: int) -> None:
         """Note processes as used, and the time."""

@@ -80,7 +80,7 @@ def prepare(intent: Intent) -> Prepared:
     scores: dict[str, str] = {}
     for name, info in infos.items():
         try:
-            _check_inputs(name, info, data)
+            _check_inputs(name, info, data, labels)
             if data is not None:
                 scores[name] = score_output(name, info, labels, intent.scores)
         except (ModelError, DataError) as error:
@@ -116,9 +116,12 @@ def _judged_by(intent: Intent, *, labelled: bool) -> Intent:
     def shown(name: str) -> str:
         return have[0] if name in lack else name
 
+    weights: dict[str, float] = {}
+    for name, weight in intent.prefer.weights.items():
+        weights[shown(name)] = weights.get(shown(name), 0.0) + weight
     prefer = replace(
         intent.prefer,
-        weights={shown(name): weight for name, weight in intent.prefer.weights.items()},
+        weights=weights,
         order=tuple(dict.fromkeys(shown(name) for name in intent.prefer.order)),
     )
     objectives = dict.fromkeys(METRICS[shown(metric.name)] for metric in intent.objectives)
@@ -150,7 +153,7 @@ def _constraints(intent: Intent) -> tuple[Constraint, ...]:
     return (*intent.constraints, read_constraint(f"throughput >= {intent.rate:.12g} / s"))
 
 
-def _check_inputs(name: str, info: ModelInfo, data: Npz | None) -> None:
+def _check_inputs(name: str, info: ModelInfo, data: Npz | None, labels: np.ndarray | None) -> None:
     for tensor in info.inputs:
         if len(tensor.shape) == 0:
             raise ModelError(f"model '{name}': input '{tensor.name}' is a scalar, but a batch axis is needed")
@@ -169,6 +172,11 @@ def _check_inputs(name: str, info: ModelInfo, data: Npz | None) -> None:
             fit_array(np.empty((0, *header.shape[1:]), header.dtype), tensor.shape, tensor.dtype)
         except DataError as error:
             raise DataError(f"{data.path}: array '{arrays[tensor.name]}', model '{name}': {error}") from error
+        count = header.shape[0]
+        if count == 0:
+            raise DataError(f"{data.path}: array '{arrays[tensor.name]}', model '{name}': holds no samples")
+        if labels is not None and len(labels) != count:
+            raise DataError(f"{data.path}: one label a sample is needed, but 'y' has {len(labels)} for {count} samples")
 
 
 def score_output(name: str, info: ModelInfo, labels: np.ndarray | None, wanted: str | None) -> str:
@@ -184,12 +192,10 @@ def score_output(name: str, info: ModelInfo, labels: np.ndarray | None, wanted: 
         DataError: There is none, or there are several; says which outputs there are.
     """
     known = ", ".join(f"{tensor.name} {tensor.dtype}" for tensor in info.outputs)
-    if wanted is not None:
-        if wanted not in {tensor.name for tensor in info.outputs}:
-            raise DataError(f"model '{name}': outputs.scores names '{wanted}', but the model gives {known}")
-        return wanted
     classes = 2 if labels is None else int(labels.max()) + 1
-    floating = [tensor for tensor in info.outputs if tensor.dtype.startswith("float")]
+    floating = [tensor for tensor in info.outputs if tensor.dtype.startswith("float") and wanted in (None, tensor.name)]
+    if wanted is not None and not floating:
+        raise DataError(f"model '{name}': outputs.scores names '{wanted}', but scores are floating; it gives {known}")
     fitting = [tensor for tensor in floating if _columns(tensor) is None or (_columns(tensor) or 0) >= classes]
     if len(fitting) == 1:
         return fitting[0].name

@@ -119,7 +119,7 @@ def model_facts(draw: st.DrawFn) -> list[ModelFacts]:
     ]
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.data(), bodies=knob_bodies(), models=model_facts())
 def test_the_space_is_what_brute_force_finds(
     declare: Declare, device: OnCores, data: st.DataObject, bodies: dict[str, Any], models: list[ModelFacts]

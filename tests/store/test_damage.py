@@ -82,7 +82,7 @@ def test_flipped_bytes_never_look_like_a_bug(filled: Path, make: Make) -> None:
     intact = filled.read_bytes()
     generator = np.random.default_rng(1)
     refused = 0
-    for _ in range(60):
+    for _ in range(40):
         broken = bytearray(intact)
         start = int(generator.integers(0, len(intact) - 4))
         broken[start : start + 4] = generator.bytes(4)

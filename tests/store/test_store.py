@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -71,7 +72,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store.close()
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(pair=pairs())
 def test_any_measurement_comes_back_as_it_was(shared: Store, pair: tuple[Measurement, Candidate]) -> None:
     """Values, flags, details, texts and enumerations survive; so does the candidate; a second time is refused."""
@@ -221,7 +222,7 @@ def test_sessions_begin_and_finish(store: Store) -> None:
 def test_a_clock_set_back_hides_no_session(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest session is the one begun last, also when the machine's clock went backwards in between."""
     store.begin_session()
-    monkeypatch.setattr("time.time", lambda: 1000.0)
+    monkeypatch.setattr("autoedge.store.store.time", SimpleNamespace(time=lambda: 1000.0))
     second = store.begin_session()
     assert store.last_session() == (second, False)
     third = store.begin_session()
