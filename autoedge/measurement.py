@@ -114,6 +114,7 @@ class Measurement:
         duration_s: Wall time on the target.
         details: Everything else worth keeping: phase times, process counters, host facts. JSON values.
         raw: Raw samples, relative to the run folder; empty when there are none.
+        variant_key: Names what the model file was made of and which of its outputs counts.
     """
 
     candidate_id: str
@@ -135,6 +136,7 @@ class Measurement:
     duration_s: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
     raw: str = ""
+    variant_key: str = ""
 
     @property
     def ok(self) -> bool:

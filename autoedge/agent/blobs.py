@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING
+import time
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 2**20
+_WAIT_S = 0.1
 
 
 class Blobs:
@@ -25,6 +28,7 @@ class Blobs:
         self._root = root
         root.mkdir(parents=True, exist_ok=True)
         self._checked: dict[str, tuple[int, int]] = {}
+        self._held: dict[str, IO[bytes]] = {}
 
     def path(self, sha256: str) -> Path:
         """Where a blob lies or would lie."""
@@ -46,10 +50,16 @@ class Blobs:
             self._checked[sha256] = seen
         return True
 
-    def received(self, sha256: str) -> int:
-        """Bytes of an unfinished transfer that need not be sent again."""
-        part = self._part(sha256)
-        return part.stat().st_size if part.exists() else 0
+    def wanted(self, sha256: str) -> int | None:
+        """From which byte a file must be sent; None when it is there.
+
+        Waits while another agent takes the same file.
+        """
+        while not self.has(sha256):
+            if self._hold(sha256) is not None:
+                return self._part(sha256).stat().st_size
+            time.sleep(_WAIT_S)
+        return None
 
     def add(self, sha256: str, offset: int, data: bytes, *, last: bool) -> None:
         """Take the next piece of a file.
@@ -57,19 +67,37 @@ class Blobs:
         Raises:
             ValueError: The whole does not have the promised hash; the transfer starts anew.
         """
-        part = self._part(sha256)
-        with part.open("r+b" if part.exists() else "wb") as file:
-            file.seek(offset)
-            file.truncate()
-            file.write(data)
-            if last:
-                file.flush()
-                os.fsync(file.fileno())
+        file = self._hold(sha256)
+        if file is None:
+            raise ValueError("a file is sent only after asking whether it is wanted")
+        file.seek(offset)
+        file.truncate()
+        file.write(data)
         if last:
-            if _sha256(part) != sha256:
+            file.flush()
+            os.fsync(file.fileno())
+            part = self._part(sha256)
+            sound = _sha256(part) == sha256
+            if sound:
+                part.replace(self.path(sha256))
+            else:
                 part.unlink()
+            self._held.pop(sha256).close()
+            if not sound:
                 raise ValueError(f"a file arrived damaged: its hash is not {sha256}")
-            part.replace(self.path(sha256))
+
+    def _hold(self, sha256: str) -> IO[bytes] | None:
+        """The unfinished file, held against other agents; None while another one has it."""
+        if sha256 not in self._held:
+            part = self._part(sha256)
+            file = part.open("r+b" if part.exists() else "w+b")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                return None
+            self._held[sha256] = file
+        return self._held[sha256]
 
     def _part(self, sha256: str) -> Path:
         return self.path(sha256).with_suffix(".part")

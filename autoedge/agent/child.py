@@ -38,7 +38,6 @@ class Child:
 
     def __init__(self, inbox: Queue[Any], job: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         receive, send = os.pipe()
-        os.set_inheritable(send, True)  # noqa: FBT003 - the standard library's signature
         root = str(Path(__file__).parents[2])
         code = f"import sys; sys.path[0] = {root!r}; from autoedge.agent.worker import main; main()"
         command = [sys.executable, "-c", code, "worker", str(send), str(os.getpid())]

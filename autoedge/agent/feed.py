@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     Batch = Mapping[str, np.ndarray]
 
 
+_HELD_BYTES = 4 * 2**20
+
+
 class Feed:
     """Batches of one size for one loaded model.
 
@@ -34,12 +37,24 @@ class Feed:
         self._data = None if job["data"] is None else Npz(Path(job["data"]))
 
     def batches(self, most: int) -> list[Batch]:
-        """Up to ``most`` different full batches, so that no measurement rests on one lucky sample."""
-        if self._data is None:
-            generator = np.random.default_rng(self._seed)
-            return [{port.name: _generate(port, self._batch, generator) for port in self._inputs} for _ in range(most)]
-        full = [batch for batch, valid in self.stream(most * self._batch) if valid == self._batch]
-        return full or [batch for batch, _ in self.stream(self._batch)]
+        """Up to ``most`` different full batches, so that no measurement rests on one lucky sample.
+
+        All of them together take at most a few MiB (one batch at least): they are held while memory is measured.
+        """
+        source = self._generated(most) if self._data is None else self.stream(most * self._batch)
+        batches: list[Batch] = []
+        size = 0
+        for batch, valid in source:
+            size += sum(array.nbytes for array in batch.values())
+            if batches and (size > _HELD_BYTES or valid < self._batch):
+                break
+            batches.append(batch)
+        return batches
+
+    def _generated(self, count: int) -> Iterator[tuple[Batch, int]]:
+        generator = np.random.default_rng(self._seed)
+        for _ in range(count):
+            yield {port.name: _generate(port, self._batch, generator) for port in self._inputs}, self._batch
 
     def stream(self, samples: int | None) -> Iterator[tuple[Batch, int]]:
         """The first samples (None: all) in order, as full batches with the number of real samples in each.

@@ -63,7 +63,9 @@ class Agent:
                 continue  # too late: what was to be cancelled has ended
             try:
                 body, arrays = self._answer(frame)
-            except (AutoEdgeError, OSError, ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
+            except OSError as error:
+                body, arrays = {"error": f"{type(error).__name__}: {error}", "errno": error.errno}, {}
+            except (AutoEdgeError, FrameError, ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
                 body, arrays = {"error": f"{type(error).__name__}: {error}"}, {}
             write_frame(self._answers, body, arrays)
 
@@ -91,8 +93,8 @@ class Agent:
         return commands[do](frame) if do in commands else ({"error": f"unknown command {do!r}"}, {})
 
     def _have(self, frame: Frame) -> Answer:
-        missing = [sha256 for sha256 in frame.body["hashes"] if not self._blobs.has(sha256)]
-        return {"missing": {sha256: self._blobs.received(sha256) for sha256 in missing}}, {}
+        wanted = {sha256: self._blobs.wanted(sha256) for sha256 in frame.body["hashes"]}
+        return {"missing": {sha256: start for sha256, start in wanted.items() if start is not None}}, {}
 
     def _put(self, frame: Frame) -> Answer:
         body = frame.body
@@ -125,17 +127,18 @@ class Agent:
 
     def _run(self, frame: Frame) -> Answer:
         job = frame.body["job"]
-        if not self._wait_for_turn():
-            return {"cancelled": True}, {}
-        started, begun = time.time(), time.monotonic()
         paths = {"model": str(self._blobs.path(job["model"])), "data": None}
         if job["data"] is not None:
             paths["data"] = str(self._blobs.path(job["data"]))
-        self._child = Child(self._inbox, {**job, **paths}, frame.arrays)
+        if not self._wait_for_turn():
+            return {"cancelled": True}, {}
+        started, begun = time.time(), time.monotonic()
         try:
+            self._child = Child(self._inbox, {**job, **paths}, frame.arrays)
             ended = self._watch(self._child, job["limits"])
         finally:
-            self._child.stop()
+            if self._child is not None:
+                self._child.stop()
             self._child = None
             self._turn.leave()
         if ended is None:

@@ -11,7 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from autoedge.agent.frames import Frame, pack, read_frame
+from autoedge.agent.frames import Frame, FrameError, pack, read_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,14 +52,19 @@ class Spool:
 
     def waiting(self) -> list[str]:
         """Ids of the replies that nobody has acknowledged, oldest first."""
-        return [path.stem for path in sorted(self._root.glob("*.reply"), key=lambda path: path.stat().st_mtime_ns)]
+        kept = sorted(self._root.glob("*.reply"), key=lambda path: path.stat().st_mtime_ns)
+        return [path.stem for path in kept if _NAME.fullmatch(path.stem)]
 
     def read(self, job_id: str) -> Frame | None:
-        """A kept reply; None when there is none (any more)."""
+        """A kept reply; None when there is none (any more). A damaged one is set aside as ``.damaged``."""
+        path = self._path(job_id)
         try:
-            with self._path(job_id).open("rb") as file:
+            with path.open("rb") as file:
                 return read_frame(file)
         except FileNotFoundError:
+            return None
+        except FrameError:
+            path.replace(path.with_suffix(".damaged"))
             return None
 
     def drop(self, job_id: str) -> None:

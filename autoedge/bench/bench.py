@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from autoedge.agent.frames import Frame
 from autoedge.bench.energy_estimate import PowerModel
-from autoedge.bench.quality import TOLERANCE, QualityBook
+from autoedge.bench.quality import TOLERANCE, QualityBook, write_npz
 from autoedge.bench.summary import process_details, process_flags, process_metrics
 from autoedge.candidate import Candidate, Configuration
 from autoedge.errors import DataError, ModelError, TargetError, Transient
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from autoedge.agent.frames import Frame
+    from autoedge.bench.evidence import Evidence
     from autoedge.bench.task import Task
     from autoedge.intent.resolved import Limits
     from autoedge.measurement import Protocol as MeasurementProtocol
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _JOB = re.compile(r"[0-9a-f]{8,64}")
+_NONSENSE = (KeyError, ValueError, TypeError, AttributeError, IndexError)
 _SHARE_OF_MEMORY = 0.8
 _LOAD_ALLOWANCE_S = 60.0
+_SAMPLE_ALLOWANCE_S = 0.2
 
 
 class ReadyVariant(Protocol):
@@ -99,12 +102,21 @@ class Bench:
             if not (isinstance(job, str) and _JOB.fullmatch(job)):
                 _log.warning("target '%s' holds a reply without a job", target.name)
                 continue
+            if not self._is_present(reply.body.get("key")):
+                continue  # it waits for the intent that it was measured for
             try:
                 claimed.append(self._store_reply(reply))
-            except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+            except _NONSENSE as error:
                 _log.warning("target '%s' held a reply that makes no sense: %r", target.name, error)
             target.acknowledge(job)
         return claimed
+
+    def _is_present(self, key: Any) -> bool:
+        """Whether a reply was measured under the present protocol and data; nonsense is, so that it gets dropped."""
+        if not isinstance(key, dict):
+            return True
+        present = (self._protocol.protocol_id, self._task.data_hash)
+        return (key.get("protocol_id"), key.get("data_hash")) == present
 
     def measure(
         self,
@@ -136,17 +148,53 @@ class Bench:
             evaluate = "full" if expected is None else "probe"
             arrays = {} if expected is None else {"expected": expected}
         job = self._job(candidate, variant, key, evaluate, target)
-        try:
-            self._send(target, variant)
-            reply = target.run(job, arrays, on_phase)
-        except Transient as error:
-            return self._store_failure(key, str(error))
+        reply = self._reply(target, variant, job, arrays, on_phase)
+        if isinstance(reply, str):
+            return self._store_failure(key, reply)
         if "cancelled" in reply.body:
             return None
-        measurement = self._store_reply(reply)
+        try:
+            # Its own key, not the one that came back: a device answers what was asked and decides nothing else.
+            measurement = self._store_reply(Frame({**reply.body, "key": key}, reply.arrays))
+        except _NONSENSE as error:
+            measurement = self._store_failure(key, f"the target sent a reply that makes no sense: {error!r}")
         with suppress(Transient):  # it is stored; claimed again at the next start, it is not counted twice
             target.acknowledge(reply.body["job"])
         return measurement
+
+    def _reply(
+        self,
+        target: Target,
+        variant: ReadyVariant,
+        job: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray[Any, Any]],
+        on_phase: Callable[[str], None] | None,
+    ) -> Frame | str:
+        """The target's reply, or why the candidate failed when the target was lost over it.
+
+        A target that is lost before the candidate began is tried once more with a fresh agent; lost again, it is the
+        target that failed and not the candidate.
+        """
+        begun: list[str] = []
+
+        def noticed(phase: str) -> None:
+            begun.append(phase)
+            if on_phase is not None:
+                on_phase(phase)
+
+        try:
+            self._send(target, variant)
+            return target.run(job, arrays, noticed)
+        except Transient as error:
+            if begun:
+                return str(error)
+        self._send(target, variant)
+        try:
+            return target.run(job, arrays, noticed)
+        except Transient as error:
+            if begun:
+                return str(error)
+            raise
 
     def try_once(self, candidate: Candidate, parameters: Mapping[str, Any]) -> Frame:
         """Run a candidate under other protocol parameters and store nothing.
@@ -202,6 +250,7 @@ class Bench:
     ) -> dict[str, Any]:
         configuration, parameters = candidate.configuration, self._protocol.parameters
         longest = float(parameters["warmup_cap_seconds"]) + float(parameters["cap_seconds"]) + _LOAD_ALLOWANCE_S
+        longest += self._task.samples * _SAMPLE_ALLOWANCE_S
         memory = target.device.memory_mib * _SHARE_OF_MEMORY if target.device else float("inf")
         return {
             "runtime": configuration.runtime,
@@ -228,7 +277,7 @@ class Bench:
         done, calls = reply.body["done"], reply.arrays["latency_ns"]
         power = PowerModel.generic(key["arch"], self._task.idle_power.get(key["target"]))
         metrics = process_metrics(done, reply.arrays, key, power)
-        details = process_details(done, calls, key) | {"variant_key": key["variant_key"]}
+        details = process_details(done, calls, key)
         flags = process_flags(done, calls)
         status, reason = Status.OK, ""
         if "scores" in reply.arrays:
@@ -244,7 +293,8 @@ class Bench:
                 f"{int(done['major_faults'])} major page faults during the window: memory is short or disks are busy"
             )
         raw = f"raw/{reply.body['job']}.npz"
-        _write_raw(self._folder / raw, reply.arrays)
+        series = {name: _compact(reply.arrays[name]) for name in ("latency_ns", "warmup_ns")}
+        write_npz(self._folder / raw, **series)
         return self._record(
             key, reply.body, status=status, reason=reason, flags=flags, metrics=metrics, details=details, raw=raw
         )
@@ -256,10 +306,19 @@ class Bench:
         whole = reply.body["done"]["evaluated"] == "full"
         file = self.quality.keep(key["scores_key"], scores, whole=whole, job=reply.body["job"])
         is_reference = key["configuration"]["model"] == self._task.reference and key["phase"] == Phase.BASELINE
-        fact = f"reference {self._task.data_hash[:16]} {self._task.reference}"[:64]
-        if is_reference and self._store.fact(fact) is None:
-            self._store.set_fact(fact, file)
-        return self.quality.metrics(file, self._store.fact(fact)), file
+        if is_reference and self._reference_file() is None:
+            self._store.set_fact(f"reference {self._task.reference_key}", file)
+        return self.quality.metrics(file, self._reference_file()), file
+
+    def _reference_file(self) -> str | None:
+        """File of the reference's outputs, once they are known."""
+        file = self._store.fact(f"reference {self._task.reference_key}")
+        return None if file is None else str(file)
+
+    def quality_of(self, evidence: Evidence, key: str, level: float) -> Value | None:
+        """A quality figure with its interval at a level; None where there are no outputs."""
+        file = evidence.scores_file
+        return None if file is None else self.quality.metrics(file, self._reference_file(), level).get(key)
 
     def _store_refusal(
         self, candidate: Candidate, phase: Phase, replicate: int, session: str, reason: str
@@ -283,7 +342,7 @@ class Bench:
 
     def _store_failure(self, key: Mapping[str, Any], reason: str, body: Mapping[str, Any] | None = None) -> Measurement:
         body = body or {}
-        details = {"variant_key": key["variant_key"], **body.get("details", {})}
+        details = dict(body.get("details", {}))
         if body.get("traceback"):
             details["traceback"] = body["traceback"]
         return self._record(key, body, status=Status.FAILED, reason=reason, details=details)
@@ -297,11 +356,12 @@ class Bench:
             fingerprint=key["fingerprint"],
             runtime_version=key["runtime_version"],
             variant_hash=key["variant_hash"],
+            variant_key=key["variant_key"],
             data_hash=key["data_hash"],
             protocol_id=key["protocol_id"],
             session=key["session"],
             phase=Phase(key["phase"]),
-            replicate=key["replicate"],
+            replicate=int(key["replicate"]),
             started=body.get("started", time.time()),
             duration_s=body.get("duration_s", 0.0),
             **outcome,
@@ -310,14 +370,7 @@ class Bench:
         return measurement
 
 
-def _write_raw(path: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Keep every call's duration; 32 bits hold calls of up to two seconds."""
-    series = {}
-    for name in ("latency_ns", "warmup_ns"):
-        values = arrays[name]
-        small = len(values) == 0 or values.max() <= np.iinfo(np.int32).max
-        series[name] = values.astype(np.int32) if small else values
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(file, **series)  # type: ignore[arg-type]  # its stubs take the keywords for flags
-    part.replace(path)
+def _compact(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Durations in 32 bits where all are under two seconds."""
+    small = len(values) == 0 or values.max() <= np.iinfo(np.int32).max
+    return values.astype(np.int32) if small else values

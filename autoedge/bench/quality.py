@@ -56,7 +56,7 @@ class QualityBook:
         self._store = store
         self._folder = folder
         self._task = task
-        self._metrics: dict[tuple[str, str], dict[str, Value]] = {}
+        self._metrics: dict[tuple[str, str, float], dict[str, Value]] = {}
         self._drops: dict[tuple[str, str, float], Value] = {}
         self._scores: dict[str, np.ndarray[Any, Any]] = {}
 
@@ -96,7 +96,7 @@ class QualityBook:
             return known
         usable = known is not None and (self._folder / known).is_file() and self.expected(key) is not None
         name = f"raw/scores-{job}.npz"
-        _write_npz(self._folder / name, scores=scores)
+        write_npz(self._folder / name, scores=scores)
         if not usable:
             self._store.set_scores_file(key, name)
         return name
@@ -115,30 +115,31 @@ class QualityBook:
                 raise DataError(f"{self._folder / file}: stored outputs cannot be read: {error}") from error
         return self._scores[file]
 
-    def metrics(self, file: str, reference_file: str | None) -> Mapping[str, Value]:
+    def metrics(self, file: str, reference_file: str | None, level: float = 0.95) -> Mapping[str, Value]:
         """Quality metrics of stored outputs, by metric key.
 
         Args:
             file: From :meth:`keep`.
             reference_file: The reference's, for the agreement of unlabelled data.
+            level: Of the intervals.
 
         Raises:
             DataError: The outputs do not fit the labels, or are not finite.
         """
-        cached = self._metrics.get((file, reference_file or ""))
+        cached = self._metrics.get((file, reference_file or "", level))
         if cached is not None:
             return cached
         scores, labels = self.scores(file), self._task.labels
         metrics: dict[str, Value] = {}
         if labels is not None:
             check_scores(scores, labels)
-            metrics["accuracy"] = _value(accuracy(scores, labels), "share, Wilson", len(scores))
-            f1 = macro_f1(scores, labels, resamples=_RESAMPLES, seed=self._task.seed)
+            metrics["accuracy"] = _value(accuracy(scores, labels, level=level), "share, Wilson", len(scores))
+            f1 = macro_f1(scores, labels, level=level, resamples=_RESAMPLES, seed=self._task.seed)
             metrics["f1_macro"] = _value(f1, "macro F1, bootstrap over samples", len(scores))
         elif reference_file is not None:
             reference = self.scores(reference_file)
-            metrics["agreement"] = _value(agreement(scores, reference), "share, Wilson", len(scores))
-        self._metrics[file, reference_file or ""] = metrics
+            metrics["agreement"] = _value(agreement(scores, reference, level=level), "share, Wilson", len(scores))
+        self._metrics[file, reference_file or "", level] = metrics
         return metrics
 
     def accuracy_drop(self, file: str, reference_file: str, level: float) -> Value | None:
@@ -157,7 +158,7 @@ def _value(triple: tuple[float, float, float], estimator: str, n: int) -> Value:
     return Value(*triple, Source.MEASURED, estimator, n)
 
 
-def _write_npz(path: Path, **arrays: np.ndarray[Any, Any]) -> None:
+def write_npz(path: Path, **arrays: np.ndarray[Any, Any]) -> None:
     """Write whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")

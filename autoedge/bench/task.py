@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class Task:
         idle_power: By target, watts at idle that the user states.
         reference: Name of the reference model.
         seed: For everything random.
+        samples: In the evaluation data.
+        reference_key: Changes with the reference's model, its outputs and the data.
     """
 
     data: Path | None
@@ -44,7 +46,8 @@ class Task:
     idle_power: Mapping[str, float | None]
     reference: str
     seed: int
-    samples: int = field(default=0)
+    samples: int = 0
+    reference_key: str = ""
 
 
 def file_hash(path: Path) -> str:

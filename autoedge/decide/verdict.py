@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from autoedge.measurement import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from autoedge.intent.constraint import Constraint
     from autoedge.measurement import Value
 
@@ -101,12 +99,3 @@ def slack(constraint: Constraint, value: float) -> float:
     if constraint.relative == "drop" or constraint.limit == 0:
         return room
     return room / abs(constraint.limit)
-
-
-def first_of(verdicts: Sequence[Verdict]) -> Outcome:
-    """The outcome of a run: met when any candidate meets all, else undecided when any is, else not met."""
-    outcomes = {verdict.outcome for verdict in verdicts}
-    for outcome in (Outcome.MET, Outcome.UNDECIDED):
-        if outcome in outcomes:
-            return outcome
-    return Outcome.NOT_MET

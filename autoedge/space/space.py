@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -101,12 +99,6 @@ class Space:
 
     def __len__(self) -> int:
         return len(self.codes)
-
-    @property
-    def digest(self) -> str:
-        """Changes whenever the space does."""
-        names = json.dumps([[knob.name, knob.levels] for knob in self.knobs.values()])
-        return hashlib.sha256(names.encode() + self.codes.tobytes()).hexdigest()[:16]
 
     def _axis(self, rule: KnobRule, *, limited: bool) -> Axis:
         levels = self._offered[rule.name]

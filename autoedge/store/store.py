@@ -121,12 +121,11 @@ class Store:
 
     # -- sessions -----------------------------------------------------------------------------------------------
 
-    def last_session(self) -> tuple[str, bool] | None:
-        """The newest session and whether it is finished."""
-        query = sa.select(schema.SESSION).order_by(schema.SESSION.c.started.desc()).limit(1)
+    def sessions(self) -> list[tuple[str, bool]]:
+        """All sessions, the newest first, and whether each is finished."""
+        query = sa.select(schema.SESSION).order_by(schema.SESSION.c.started.desc())
         with self._reading() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else (row.session, row.finished is not None)
+            return [(row.session, row.finished is not None) for row in connection.execute(query)]
 
     def begin_session(self) -> str:
         """A new session of confirm rounds."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from autoedge.device import Device
+from autoedge.errors import TargetError
 from autoedge.targets.link import AgentLink, LostTargetError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from autoedge.agent.frames import Frame
+
 
 _PATIENCE_S = 20.0
 _CHUNK = 4 * 2**20
@@ -59,7 +61,10 @@ class Target(ABC):
             TargetError: No agent can be started there.
         """
         answer = self._ask({"do": "hello", "version": VERSION, "runtimes": self._runtimes})
-        self.device = Device(**answer.body["device"])
+        try:
+            self.device = Device(**answer.body["device"])
+        except (KeyError, TypeError) as error:
+            raise TargetError(f"target '{self.name}': does not say what it is: {error}") from error
         return self.device
 
     def send_files(self, files: Mapping[str, Path]) -> None:
@@ -100,10 +105,14 @@ class Target(ABC):
         """
         full = {**job, "id": uuid.uuid4().hex, "runtime": self._runtimes[str(job["runtime"])]}
         patience = float(job["limits"]["time_s"]) + _PATIENCE_S
-        return self._ask({"do": "run", "job": full}, arrays, patience_s=patience, on_phase=on_phase)
+        reply = self._ask({"do": "run", "job": full}, arrays, patience_s=patience, on_phase=on_phase)
+        if "cancelled" not in reply.body and reply.body.get("job") != full["id"]:
+            self.close()
+            raise LostTargetError(f"target '{self.name}': answered another job than was asked for")
+        return reply
 
     def cancel(self) -> None:
-        """Stop the running job, from another thread; its ``run`` then returns ``cancelled``."""
+        """Stop the running job, from another thread; its ``run`` then returns ``cancelled``. Without one, nothing."""
         if self._link is not None:
             with contextlib.suppress(LostTargetError):
                 self._link.send({"do": "cancel"})
@@ -137,7 +146,8 @@ class Target(ABC):
         if self._link is None:
             self._link = self._start()
         try:
-            return self._link.ask(body, arrays, patience_s=patience_s, on_phase=on_phase)
+            self._link.send(body, arrays)
+            return self._link.answer(patience_s=patience_s, on_phase=on_phase)
         except LostTargetError:
             self.close()
             raise

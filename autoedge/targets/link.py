@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import queue
 import subprocess
 import threading
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _TAIL_LINES = 20
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _STOP_S = 3.0
 
 
@@ -75,27 +77,18 @@ class AgentLink:
         except (OSError, ValueError):
             pass  # closed
 
-    def ask(
-        self,
-        body: Mapping[str, Any],
-        arrays: Mapping[str, np.ndarray] | None = None,
-        *,
-        patience_s: float,
-        on_phase: Callable[[str], None] | None = None,
-    ) -> Frame:
-        """Send a command and wait for its answer.
+    def answer(self, *, patience_s: float, on_phase: Callable[[str], None] | None = None) -> Frame:
+        """Wait for the answer to the command sent last.
 
         Args:
-            body: The command.
-            arrays: Sent with it.
             patience_s: Longest silence before the agent counts as lost.
             on_phase: Told of the phases that a running job reports.
 
         Raises:
             LostTargetError: The agent died, hung or answered with something else.
             TargetError: The agent refused the command.
+            OSError: The target's disk is full or cannot be written to.
         """
-        self.send(body, arrays)
         while True:
             try:
                 frame = self._frames.get(timeout=patience_s)
@@ -109,6 +102,8 @@ class AgentLink:
                 if on_phase is not None:
                     on_phase(str(frame.body["phase"]))
                 continue
+            if frame.body.get("errno") in _DISK:
+                raise OSError(frame.body["errno"], frame.body["error"], f"target '{self._name}'")
             if "error" in frame.body:
                 raise TargetError(f"target '{self._name}': {frame.body['error']}")
             return frame

@@ -22,13 +22,15 @@ class Ledger:
         budget: The intent's.
         used: Processes that earlier starts used.
         store: Keeps the wall time.
+        conditions: Names what is measured under; other conditions have a clock of their own.
     """
 
-    def __init__(self, budget: Budget, used: int, store: Store) -> None:
+    def __init__(self, budget: Budget, used: int, store: Store, conditions: str = "elapsed") -> None:
         self.budget = budget
         self.used = used
         self._store = store
-        self._before_s = float(store.fact("elapsed_s") or 0.0)
+        self._conditions = conditions
+        self._before_s = float(store.fact(conditions) or 0.0)
         self._began = time.monotonic()
 
     @property
@@ -45,7 +47,7 @@ class Ledger:
     def book(self, processes: int) -> None:
         """Note processes as used, and the time."""
         self.used += processes
-        self._store.set_fact("elapsed_s", self.seconds)
+        self._store.set_fact(self._conditions, self.seconds)
 
     def may_search(self, processes: int) -> bool:
         """Whether that many more processes leave the reserve untouched."""

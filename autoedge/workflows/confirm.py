@@ -42,12 +42,14 @@ def confirm(run: Run, crew: Crew) -> Confirmed:
     """
     session, finalists = _session(run)
     run.tell(StageBegan("confirm", f"{len(finalists)} finalist{'s' * (len(finalists) != 1)} and the reference"))
-    for look in LOOKS:
+    for look in LOOKS if session else ():
         open_ones = [candidate for candidate in finalists if _open(run, candidate, session, look)]
         if not open_ones or not _rounds(run, crew, session, open_ones, look):
             break
     verdicts = {candidate.candidate_id: stored_verdict(run, candidate, session) for candidate in finalists}
-    run.store.finish_session(session)
+    if session:
+        run.store.finish_session(session)
+        run.store.set_fact("decided by", session)
     return Confirmed(session, tuple(finalists), verdicts)
 
 
@@ -55,20 +57,21 @@ def _session(run: Run) -> tuple[str, list[Candidate]]:
     """The rounds to go on with, or new ones, and who is in them.
 
     A cut session goes on while the wish is the same; a finished one serves again for as long as it holds everyone that
-    would be chosen now.
+    would be chosen now. Without the means for a first look no session begins, so that none hides an earlier one.
     """
     wanted = run.finalists(_affordable(run))
-    last = run.store.last_session()
-    if last is not None:
-        session, finished = last
+    for session, finished in run.store.sessions():
         plan = run.store.fact(f"finalists {session}") or {"wish": "", "finalists": []}
-        kept = [run.candidates[name] for name in plan["finalists"] if name in run.candidates]
+        kept = [run.candidates[name] for name in plan["finalists"] if run.is_open(name)]
         whole = len(kept) == len(plan["finalists"]) > 0
         if whole and plan["wish"] == run.wish and (not finished or set(wanted) <= set(kept)):
             return session, kept
         everyone = [*wanted, run.reference]
         if finished and all(len(_confirm_rows(run, one, session)) >= FIRST_LOOK for one in everyone):
             return session, wanted
+    if not run.ledger.may_confirm(FIRST_LOOK * len({*wanted, run.reference})):
+        run.tell(Note("the budget leaves no room to confirm: nothing can be decided", warning=True))
+        return "", wanted
     session = run.store.begin_session()
     plan = {"wish": run.wish, "finalists": [candidate.candidate_id for candidate in wanted]}
     run.store.set_fact(f"finalists {session}", plan)

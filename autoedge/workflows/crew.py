@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from autoedge.workflows.events import Began, Doing
@@ -34,20 +35,28 @@ class Crew:
         self._listener = listener
         machines = {target.device.machine if target.device else name for name, target in targets.items()}
         self.size = len(machines)
+        self._flying: list[Future[Measurement | None]] = []
         self._pool = ThreadPoolExecutor(max_workers=self.size, thread_name_prefix="measure")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            for target in self._targets.values():
-                target.cancel()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        while any(not future.done() for future in self._flying):
+            # Again and again, since a job that is just being sent hears only what comes after it; and whatever else
+            # happens, since nothing may be cut off while it is being stored.
+            with suppress(KeyboardInterrupt):
+                if kind is not None:
+                    for target in self._targets.values():
+                        target.cancel()
+                wait(self._flying, timeout=_PATIENCE_S)
 
     def start(self, candidate: Candidate, phase: Phase, replicate: int, session: str) -> Future[Measurement | None]:
         """Begin a measurement; the future gives it once stored, or None when cancelled."""
-        return self._pool.submit(self._measure, candidate, phase, replicate, session)
+        future = self._pool.submit(self._measure, candidate, phase, replicate, session)
+        self._flying = [*(one for one in self._flying if not one.done()), future]
+        return future
 
     def measure(self, candidate: Candidate, phase: Phase, replicate: int, session: str) -> Measurement:
         """Measure now and wait.

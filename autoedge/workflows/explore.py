@@ -32,6 +32,13 @@ def explore(run: Run, crew: Crew) -> None:
         seed=search.seed,
         candidate_id=lambda row: run.space.candidate(row).candidate_id,
     )
+    try:
+        _search(run, crew, board)
+    finally:
+        board.close()
+
+
+def _search(run: Run, crew: Crew, board: Board) -> None:
     _finish_begun(run, crew)
     board.sync(_rows(run))
     flights: dict[Future[Measurement | None], tuple[Any, Candidate]] = {}

@@ -17,6 +17,7 @@ from autoedge.intent.dump import dump_resolved
 from autoedge.measurement import Source
 from autoedge.models.cache import VariantCache
 from autoedge.registry import places
+from autoedge.report.front import write_whole
 from autoedge.space.declaration import SpaceFile, read_space_file
 from autoedge.space.space import Space
 from autoedge.store.store import Store
@@ -89,7 +90,7 @@ def opened_run(intent: Intent, root: Path, listener: Listener = silent) -> Itera
     prepared = prepare(intent)
     folder = RunFolder(root)
     with folder.locked():
-        _write_text(folder.intent, dump_resolved(intent))
+        write_whole(folder.intent, dump_resolved(intent))
         store = Store(folder.database)
         try:
             cache = VariantCache(cache_root())
@@ -181,7 +182,7 @@ def _run(
     metrics += [metric.name for metric in intent.objectives]
     workload: dict[str, Any] = {"rate": intent.rate, "battery_wh": intent.battery_wh}
     if prepared.task.data is not None and prepared.task.labels is None:
-        workload["reference"] = intent.baseline  # agreement is with it
+        workload["reference"] = prepared.task.reference_key  # agreement is with it
     workload |= {f"idle_w {target.name}": target.idle_power for target in intent.targets}
     protocol = protocol_for(intent.protocol.preset, intent.protocol.overrides, metrics, workload)
     bench = Bench(
@@ -206,15 +207,3 @@ def _run(
         runtime_version=device.runtimes[file.runtime],
         listener=listener,
     )
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be written: {error.strerror}; free some space or name another --out"
-        ) from error

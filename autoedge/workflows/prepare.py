@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -91,7 +92,7 @@ def prepare(intent: Intent) -> Prepared:
     return Prepared(
         intent=intent,
         infos=infos,
-        task=_task(intent, data, labels, scores),
+        task=_task(intent, data, labels, scores, infos[intent.baseline]),
         facts=tuple(_facts(intent, entry.name, infos[entry.name]) for entry in intent.models),
         constraints=_constraints(intent),
         calibration=intent.data.calibration,
@@ -128,13 +129,17 @@ def _judged_by(intent: Intent, *, labelled: bool) -> Intent:
     return replace(intent, objectives=tuple(objectives), prefer=prefer)
 
 
-def _task(intent: Intent, data: Npz | None, labels: np.ndarray | None, scores: Mapping[str, str]) -> Task:
+def _task(
+    intent: Intent, data: Npz | None, labels: np.ndarray | None, scores: Mapping[str, str], reference: ModelInfo
+) -> Task:
     samples = (
         0 if data is None else max((header.shape[0] for header in data.arrays.values() if header.shape), default=0)
     )
+    data_hash = file_hash(intent.data.evaluation) if intent.data.evaluation else ""
+    made_of = f"{reference.sha256} {data_hash} {scores.get(intent.baseline)}"
     return Task(
         data=intent.data.evaluation,
-        data_hash=file_hash(intent.data.evaluation) if intent.data.evaluation else "",
+        data_hash=data_hash,
         labels=labels,
         scores=scores,
         rate=intent.rate,
@@ -143,6 +148,7 @@ def _task(intent: Intent, data: Npz | None, labels: np.ndarray | None, scores: M
         reference=intent.baseline,
         seed=intent.search.seed,
         samples=samples,
+        reference_key=hashlib.sha256(made_of.encode()).hexdigest()[:32],
     )
 
 
@@ -150,7 +156,8 @@ def _constraints(intent: Intent) -> tuple[Constraint, ...]:
     """A candidate slower than the workload is infeasible, whatever else was asked for."""
     if intent.rate is None:
         return intent.constraints
-    return (*intent.constraints, read_constraint(f"throughput >= {intent.rate:.12g} / s"))
+    pace = replace(read_constraint(f"throughput >= {intent.rate:.12g} / s"), key="workload_rate")
+    return (*intent.constraints, pace)
 
 
 def _check_inputs(name: str, info: ModelInfo, data: Npz | None, labels: np.ndarray | None) -> None:

@@ -13,6 +13,7 @@ from autoedge.bench.evidence import Evidence, Spread
 from autoedge.decide.choice import objective_matrix, ranked
 from autoedge.decide.verdict import Verdict, decide
 from autoedge.measurement import Phase
+from autoedge.metric import QUALITY
 from autoedge.workflows.budget import Ledger
 from autoedge.workflows.events import Measured
 
@@ -67,9 +68,11 @@ class Run:
         self.candidates = store.candidates()
         self.measurements = [row for row in store.measurements() if self._counts(row)]
         used = sum(row.details.get("processes", 1) for row in self.measurements)
-        self.ledger = Ledger(self.intent.budget, used, store)
+        conditions = f"elapsed {protocol.protocol_id} {prepared.task.data_hash[:12]}"
+        self.ledger = Ledger(self.intent.budget, used, store, conditions)
         self.reference = space.default(self.intent.baseline)
-        self._judged: dict[str, tuple[tuple[int, int], Verdict]] = {}
+        self._judged: dict[str, tuple[int, Verdict]] = {}
+        self._judged_with: tuple[Spread, int] | None = None
         self.search_cost = int(protocol.parameters["processes"])
 
     def _counts(self, row: Measurement) -> bool:
@@ -81,7 +84,7 @@ class Run:
             and row.runtime_version == self._runtime_version
             and row.data_hash == self.prepared.task.data_hash
             and row.protocol_id == self.protocol.protocol_id
-            and row.details.get("variant_key") == self.shelf.key(candidate.configuration)
+            and row.variant_key == self.shelf.key(candidate.configuration)
         )
 
     # -- measuring ----------------------------------------------------------------------------------------------
@@ -173,7 +176,9 @@ class Run:
         decisions = []
         for constraint in self.prepared.constraints:
             figure = None
-            if constraint.relative == "absolute":
+            if constraint.relative == "absolute" and constraint.metric.name in QUALITY:
+                figure = self.bench.quality_of(evidence, constraint.metric.key, level)
+            elif constraint.relative == "absolute":
                 figure = evidence.value(constraint.metric.key, level)
             elif reference is not None:
                 figure = evidence.against(reference, constraint, self.bench.quality, level)
@@ -210,14 +215,17 @@ class Run:
         """Every explored candidate with its verdict; worked out anew only for what was measured since."""
         reference = self.explored(self.reference.candidate_id)
         found = []
+        now = (self.spread, reference.processes if reference else 0)
+        if self._judged_with != now:
+            self._judged, self._judged_with = {}, now
         for candidate_id in self.explored_ids():
             evidence = self.explored(candidate_id)
             if evidence is None:
                 continue
-            state = (evidence.processes, reference.processes if reference else 0)
-            if self._judged.get(candidate_id, ((0, 0), None))[0] != state:
-                self._judged[candidate_id] = (state, self.verdict(evidence, reference))
-            found.append((evidence, self._judged[candidate_id][1]))
+            known = self._judged.get(candidate_id)
+            if known is None or known[0] != evidence.processes:
+                known = self._judged[candidate_id] = (evidence.processes, self.verdict(evidence, reference))
+            found.append((evidence, known[1]))
         return found
 
     def finalists(self, most: int) -> list[Candidate]:
@@ -234,15 +242,21 @@ class Run:
         chosen = (order or nearest)[:most]
         return [self.candidates[candidate_id] for candidate_id in chosen]
 
+    def is_open(self, candidate_id: str) -> bool:
+        """Whether a candidate lies in the present space and was explored under present conditions."""
+        candidate = self.candidates.get(candidate_id)
+        known = candidate is not None and candidate.configuration.model in self.prepared.infos
+        if candidate is None or not known or self.explored(candidate_id) is None:
+            return False
+        return self.space.row(candidate) is not None or candidate == self.reference
+
     @cached_property
     def wish(self) -> str:
-        """A hash of what decides among measured candidates: constraints, objectives, preference."""
+        """A hash of what decides among measured candidates: limits, objectives, preference, conditions."""
         intent = self.intent
-        parts = [
-            [c.text for c in self.prepared.constraints],
-            [m.name for m in intent.objectives],
-            asdict(intent.prefer),
-        ]
+        limits = [constraint.text for constraint in self.prepared.constraints]
+        conditions = [self.protocol.protocol_id, self.prepared.task.data_hash, self._fingerprint]
+        parts = [limits, [metric.name for metric in intent.objectives], asdict(intent.prefer), conditions]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def facts(self) -> dict[str, Any]:

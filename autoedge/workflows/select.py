@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoedge.decide.verdict import Outcome
-from autoedge.errors import IntentError
 from autoedge.intent.load import load_intent
 from autoedge.report.front import front_table, write_front
 from autoedge.report.verdict import write_verdict
@@ -81,8 +80,6 @@ def select(intent: str | Path, *, out: str | Path | None = None, on_event: Liste
 
 def _concluded(run: Run, crew: Crew) -> Selection:
     confirmed = confirm(run, crew)
-    if not confirmed.finalists:
-        raise IntentError("no candidate could be measured; see history.jsonl in the run folder for the reasons")
     ranking = rank(run, confirmed)
     document = verdict_document(run, ranking)
     rows = [figures(standing) for standing in best_first(run, ranking)]

@@ -165,7 +165,9 @@ def _decision(decision: Decision) -> dict[str, Any]:
 def verdict_document(run: Run, ranking: Ranking) -> dict[str, Any]:
     """What ``verdict.json`` holds."""
     runners_up = [ranking.standings[name] for name in ranking.order[1 : 1 + _RUNNERS_UP]]
-    opened = relaxations([standing.verdict for standing in ranking.standings.values()], ranking.order)
+    inside = [one for one in ranking.standings.values() if run.space.row(one.candidate) is not None]
+    sure = {one.candidate.candidate_id for one in inside if one.result.phase is Phase.CONFIRM}
+    opened = relaxations([standing.verdict for standing in inside], sure)
     return {
         "schema_version": 1,
         "name": run.intent.name,

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 
 def stored_standings(run: Run) -> dict[str, Standing]:
-    """Where every explored candidate of a run stands, by the last session's confirm rounds where there are any."""
-    last = run.store.last_session()
-    session = "" if last is None else last[0]
+    """Where every explored candidate of a run stands, by the confirm rounds that decided last where there are any."""
+    session = run.store.fact("decided by") or ""
     plan = run.store.fact(f"finalists {session}") or {"finalists": []}
-    finalists = tuple(run.candidates[name] for name in plan["finalists"] if name in run.candidates)
+    finalists = tuple(run.candidates[name] for name in plan["finalists"] if run.is_open(name))
     verdicts = {one.candidate_id: stored_verdict(run, one, session) for one in finalists}
     return stand(run, Confirmed(session, finalists, verdicts))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from autoedge.workflows.run import Run
 
 HERE = Path(__file__).parent
-METRICS = ("latency_p50_ms", "latency_p95_ms", "memory_peak_mib", "size_mib", "accuracy", "energy_mj")
+METRICS = ("latency_p50_ms", "memory_peak_mib", "size_mib", "accuracy", "energy_mj")
 
 
 def measure(run: Run, passes: int) -> None:

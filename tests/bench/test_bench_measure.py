@@ -51,13 +51,20 @@ PROTOCOL = Protocol(
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
     """An agent on this machine for all tests of this file; times do not matter here, so it waits for nobody."""
     place = tmp_path_factory.mktemp("agent")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(place))  # where the machine's lock lies
         with LocalTarget(places("autoedge.runtimes"), blobs=place / "blobs", jobs=place / "jobs") as opened:
             yield opened
+
+
+@pytest.fixture
+def target(shared: LocalTarget) -> Iterator[LocalTarget]:
+    """That agent; one that a test has stopped serves again."""
+    yield shared
+    shared.stopped = False
 
 
 @pytest.fixture
@@ -147,7 +154,7 @@ def test_a_measurement_is_a_row_with_everything(
     assert metrics["latency_p50_ms"].value > 30  # three more items arrive at 100 / s
     details = measurement.details
     assert (details["evaluated"], details["calls"], details["fill_ms"]) == ("full", 64, 30)
-    assert details["variant_key"] == "key of linear"
+    assert measurement.variant_key == "key of linear"
     with np.load(tmp_path / measurement.raw) as raw:
         assert len(raw["latency_ns"]) == 64
         assert (raw["latency_ns"] > 0).all()
@@ -269,7 +276,7 @@ def test_an_agent_killed_while_it_measures_is_a_failed_row(ready: Ready, target:
 
 
 def test_a_cancelled_measurement_leaves_nothing(ready: Ready, store: Store, target: LocalTarget) -> None:
-    """Cancelled from another thread, a measurement is no row and no reply; it can be made again."""
+    """Cancelled from another thread, a measurement is no row and no reply; nor are those that would follow."""
     bench = ready()
 
     def cancel(phase: str) -> None:
@@ -279,9 +286,9 @@ def test_a_cancelled_measurement_leaves_nothing(ready: Ready, store: Store, targ
             thread.join()
 
     assert bench.measure(_candidate(), Phase.SEARCH, 0, "", cancel) is None
+    assert bench.measure(_candidate(), Phase.SEARCH, 1, "") is None
     assert store.measurements() == []
     assert list(target.unclaimed()) == []
-    assert _search(bench, _candidate()).ok
 
 
 # -- outputs are evaluated once ------------------------------------------------------------------------------------
@@ -367,6 +374,16 @@ def test_what_was_stored_and_not_acknowledged_is_no_second_row(ready: Ready, sto
     assert list(target.unclaimed()) == []
 
 
+def test_what_was_measured_for_another_intent_waits(ready: Ready, store: Store, target: LocalTarget) -> None:
+    """A reply under other data is left where it is until an intent with those data comes again."""
+    _finish_unheard(ready(), target, _candidate())
+    other = ready(data_hash="0" * 64)
+    assert other.claim(target) == []
+    assert store.measurements() == []
+    (claimed,) = ready().claim(target)
+    assert store.measurements() == [claimed]
+
+
 class Hostile:
     """A target with one reply, which says what it likes."""
 
@@ -391,6 +408,7 @@ NONSENSE: list[dict[str, Any]] = [
     {"job": 7},
     {"key": None},
     {"key": {"phase": "later"}},
+    {"key": {"replicate": None}},
     {"key": {"configuration": {}}},
     {"key": {"configuration": []}},
     {"key": {"batch": "many"}},

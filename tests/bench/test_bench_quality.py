@@ -247,6 +247,9 @@ def test_labelled_outputs_have_accuracy_and_f1(
     assert metrics["accuracy"].low < metrics["accuracy"].value < metrics["accuracy"].high
     assert all((value.n, value.source) == (SAMPLES, Source.MEASURED) for value in metrics.values())
     assert book().metrics(file, None) == metrics
+    strict = book().metrics(file, None, 0.999)
+    for key, usual in metrics.items():
+        assert strict[key].low < usual.low < usual.value == strict[key].value < usual.high < strict[key].high
 
 
 def test_unlabelled_outputs_agree_with_the_reference(

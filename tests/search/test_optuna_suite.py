@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TestSurrogateSampler(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
-    """The sampler keeps Optuna's contract, while it fills the space and when the surrogate proposes (from the fifth trial)."""
+    """The sampler keeps Optuna's contract, in the first four trials and when the surrogate proposes."""
 
     @pytest.fixture
     def sampler(self) -> Callable[[], SurrogateSampler]:

@@ -43,6 +43,7 @@ def make(candidate: Candidate) -> Make:
             "fingerprint": "f" * 16,
             "runtime_version": "1.2.3",
             "variant_hash": "a" * 64,
+            "variant_key": "c" * 32,
             "data_hash": "b" * 64,
             "protocol_id": "quick-1-0badcafe",
             "session": "",

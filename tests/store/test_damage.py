@@ -43,7 +43,7 @@ def _read_all(path: Path) -> list[Measurement]:
     store = Store(path)
     try:
         store.candidates()
-        store.last_session()
+        store.sessions()
         return store.measurements()
     finally:
         store.close()

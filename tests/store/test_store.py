@@ -46,7 +46,8 @@ def pairs(draw: st.DrawFn) -> tuple[Measurement, Candidate]:
     knobs = st.dictionaries(st.text(min_size=1, max_size=8), SCALAR, max_size=4)
     configuration = Configuration(draw(st.text(max_size=12)), draw(knobs), "onnxruntime", draw(knobs))
     candidate = Candidate(configuration, draw(st.text(max_size=12)))
-    texts = ("fingerprint", "runtime_version", "variant_hash", "data_hash", "protocol_id", "session", "reason", "raw")
+    texts = ["fingerprint", "runtime_version", "variant_hash", "variant_key", "data_hash", "protocol_id", "session"]
+    texts += ["reason", "raw"]
     measurement = Measurement(
         candidate_id=candidate.candidate_id,
         config_id=configuration.config_id,
@@ -126,6 +127,7 @@ def test_a_measurement_is_stored_once(store: Store, make: Make, candidate: Candi
         {"fingerprint": "0"},
         {"runtime_version": "2"},
         {"variant_hash": "c"},
+        {"variant_key": "other"},
         {"data_hash": ""},
         {"protocol_id": "strict"},
         {"session": "s"},
@@ -208,25 +210,22 @@ def test_text_that_no_encoding_holds_is_stored_readably(store: Store, make: Make
 
 
 def test_sessions_begin_and_finish(store: Store) -> None:
-    """The newest session counts, unfinished until it is finished."""
-    assert store.last_session() is None
+    """All sessions are told, the newest first, each unfinished until it is finished."""
+    assert store.sessions() == []
     first = store.begin_session()
-    assert store.last_session() == (first, False)
+    assert store.sessions() == [(first, False)]
     store.finish_session(first)
-    assert store.last_session() == (first, True)
     second = store.begin_session()
     assert second != first
-    assert store.last_session() == (second, False)
+    assert store.sessions() == [(second, False), (first, True)]
 
 
 def test_a_clock_set_back_hides_no_session(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest session is the one begun last, also when the machine's clock went backwards in between."""
-    store.begin_session()
+    first = store.begin_session()
     monkeypatch.setattr("autoedge.store.store.time", SimpleNamespace(time=lambda: 1000.0))
-    second = store.begin_session()
-    assert store.last_session() == (second, False)
-    third = store.begin_session()
-    assert store.last_session() == (third, False)
+    second, third = store.begin_session(), store.begin_session()
+    assert [session for session, _ in store.sessions()] == [third, second, first]
 
 
 @pytest.mark.parametrize("folder", ["plain", "a b", "50%", "what?", "a#b", "%20", "gr\u00fc\u00df", "a&b=c;d"])

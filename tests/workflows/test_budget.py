@@ -49,7 +49,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 def ledger(store: Store, clock: Clock) -> Callable[..., Ledger]:
     """A ledger of a fresh run."""
     del clock  # in force before the ledger looks at it
-    store.set_fact("elapsed_s", 0)
+    store.set_fact("elapsed", 0)
 
     def made(measurements: int = 60, time_s: float | None = None, reserve: float = 0.3, used: int = 0) -> Ledger:
         return Ledger(Budget(measurements, time_s, reserve), used, store)
@@ -127,6 +127,15 @@ def test_time_is_kept_over_starts(ledger: Callable[..., Ledger], clock: Clock, s
     again.book(1)
     assert Ledger(Budget(60, 100.0), 2, store).seconds == pytest.approx(65)
     assert again.used == 2
+
+
+def test_other_conditions_have_a_clock_of_their_own(ledger: Callable[..., Ledger], clock: Clock, store: Store) -> None:
+    """What was spent under another protocol or device leaves this one's time untouched."""
+    run = ledger()
+    clock.now += 40
+    run.book(1)
+    assert Ledger(Budget(60, 100.0), 0, store, "elapsed elsewhere").seconds == 0
+    assert Ledger(Budget(60, 100.0), 0, store).seconds == pytest.approx(40)
 
 
 def test_a_budget_smaller_than_the_baselines_is_refused(ledger: Callable[..., Ledger]) -> None:

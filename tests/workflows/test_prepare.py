@@ -143,7 +143,7 @@ def test_what_fits_is_known_in_full(prepared: Prepare, models: Path, tmp_path: P
     assert (task.rate, task.idle_power) == (2.5, {"local": 0.4})
     assert task.battery_wh == pytest.approx(10)
     assert (task.reference, task.samples) == ("plain", SAMPLES)
-    assert [constraint.key for constraint in found.constraints] == ["latency_p50_ms_max", "throughput_ips_min"]
+    assert [constraint.key for constraint in found.constraints] == ["latency_p50_ms_max", "workload_rate"]
     assert found.constraints[1].limit == 2.5
     assert found.calibration == tmp_path / "calibration.npz"
     assert len(found.calibration_hash) == 64

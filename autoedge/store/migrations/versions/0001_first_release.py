@@ -28,9 +28,10 @@ def upgrade() -> None:
         sa.Column("target", sa.String(64), nullable=False),
         sa.Column("configuration", sa.JSON, nullable=False),
     )
-    texts = ("candidate_id", "config_id", "target", "fingerprint", "runtime_version", "variant_hash", "data_hash")
+    texts = ["candidate_id", "config_id", "target", "fingerprint", "runtime_version", "variant_hash"]
+    texts += ["variant_key", "data_hash"]
     lengths = {"candidate_id": 96, "config_id": 32, "fingerprint": 32}
-    identity = ("candidate_id", "fingerprint", "runtime_version", "variant_hash", "data_hash")
+    identity = ("candidate_id", "fingerprint", "runtime_version", "variant_hash", "variant_key", "data_hash")
     op.create_table(
         "autoedge_measurement",
         sa.Column("id", sa.Integer, primary_key=True),
