@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +137,13 @@ class Measurement:
     details: Mapping[str, Any] = field(default_factory=dict)
     raw: str = ""
     variant_key: str = ""
+
+    def __post_init__(self) -> None:
+        for field_ in fields(self):
+            if field_.type == "str" and not isinstance(getattr(self, field_.name), str):
+                raise ValueError(f"{field_.name} is text, but got {getattr(self, field_.name)!r}")
+        if not isinstance(self.replicate, int) or self.replicate < 0:
+            raise ValueError(f"replicates count from 0, but got {self.replicate!r}")
 
     @property
     def ok(self) -> bool:

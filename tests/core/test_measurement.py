@@ -63,11 +63,30 @@ def test_the_order_of_parameters_does_not_matter(order: list[str]) -> None:
     assert shuffled.protocol_id.startswith("quick-1-")
 
 
+def _row(**changes: Any) -> Measurement:
+    names = ("candidate_id", "config_id", "target", "fingerprint", "runtime_version", "variant_hash", "data_hash")
+    texts = dict.fromkeys((*names, "protocol_id", "session"), "")
+    fields: dict[str, Any] = {**texts, "phase": Phase.SEARCH, "replicate": 0, "status": Status.OK}
+    return Measurement(**{**fields, **changes})
+
+
 @pytest.mark.parametrize(("status", "ok"), [(Status.OK, True), (Status.FAILED, False), (Status.INVALID, False)])
 def test_only_ok_measurements_count(status: Status, ok: bool) -> None:  # noqa: FBT001 - a table's column
     """Figures of failed and invalid measurements are not to be used."""
-    fields: dict[str, Any] = dict.fromkeys(
-        ("candidate_id", "config_id", "target", "fingerprint", "runtime_version", "variant_hash", "data_hash"), ""
-    )
-    row = Measurement(**fields, protocol_id="", session="", phase=Phase.SEARCH, replicate=0, status=status)
-    assert row.ok is ok
+    assert _row(status=status).ok is ok
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"replicate": -1}, "replicates count from 0, but got -1"),
+        ({"replicate": None}, "replicates count from 0, but got None"),
+        ({"session": None}, "session is text, but got None"),
+        ({"variant_hash": 7}, "variant_hash is text, but got 7"),
+        ({"reason": b"bytes"}, "reason is text, but got b'bytes'"),
+    ],
+)
+def test_a_row_without_its_identity_is_refused(changes: dict[str, Any], said: str) -> None:
+    """Texts are texts and replicates count from 0, so that what a device or a damaged file says is found out."""
+    with pytest.raises(ValueError, match=said):
+        _row(**changes)

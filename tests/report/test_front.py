@@ -148,7 +148,7 @@ def test_no_cell_is_a_formula(tmp_path: Path, text: str) -> None:
 
 
 @settings(max_examples=50)
-@given(st.text(st.characters(), max_size=20), st.text(st.sampled_from(" =+-@\t\r\n\0\",\u202e'a"), max_size=6))
+@given(st.text(max_size=20), st.text(st.sampled_from(" =+-@\t\r\n\0\",\u202e'a"), max_size=6))
 def test_any_text_stays_in_its_cell(tmp_path_factory: pytest.TempPathFactory, one: str, other: str) -> None:
     """No text breaks out of its cell or its line, none looks like a formula, and what is plain stays as it is."""
     folder = tmp_path_factory.mktemp("front")

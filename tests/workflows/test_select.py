@@ -119,6 +119,33 @@ def test_changed_constraints_decide_anew(finished: Finished, intent_in: Intent, 
     assert before <= {(name, phase, replicate) for name, phase, _, replicate in after}
 
 
+def test_a_wish_taken_back_is_decided_as_before(finished: Finished, intent_in: Intent, tmp_path: Path) -> None:
+    """A wish that the spent budget cannot confirm hides nothing: the first wish, asked again, is decided as before."""
+    run = shutil.copytree(finished.place / "run", tmp_path / "run")
+    used = finished.selection.verdict["used"]["measurements"]
+    spent = f"{{measurements: {used}, reserve: 60 %}}"
+    other = intent_in(finished.place, constraints="[accuracy >= 10 %]", prefer="{accuracy: 1}", budget=spent)
+    between = autoedge.select(other, out=run)
+    same = shutil.copy(intent_in(finished.place, budget=spent), finished.place / "same.yaml")
+    intent_in(finished.place, budget=TWO_FINALISTS)
+    again = autoedge.select(same, out=run)
+    assert len(Store(run / "study.db").measurements()) == len(finished.rows)
+    assert between.outcome in ("met", "undecided")
+    assert again.outcome == "met"
+    assert again.chosen["metrics"] == finished.selection.chosen["metrics"]
+
+
+def test_a_finalist_whose_model_is_gone(finished: Finished, intent_in: Intent, tmp_path: Path) -> None:
+    """A model taken out of the intent takes its candidates along, confirmed ones too; the rest is chosen among."""
+    run = shutil.copytree(finished.place / "run", tmp_path / "run")
+    changes = {"models": "[large.onnx]", "constraints": "[accuracy >= 50 %]", "budget": "{measurements: 40}"}
+    fewer = shutil.copy(intent_in(finished.place, **changes), finished.place / "fewer.yaml")
+    intent_in(finished.place, budget=TWO_FINALISTS)
+    selection = autoedge.select(fewer, out=run)
+    assert selection.chosen["configuration"]["model"] == "large"
+    assert set(selection.front["model"]) == {"large"}
+
+
 def test_another_protocol_is_measured_anew(finished: Finished, intent_in: Intent, tmp_path: Path) -> None:
     """Rows of another protocol never count: the budget and the front start afresh."""
     run = shutil.copytree(finished.place / "run", tmp_path / "run")
