@@ -34,7 +34,11 @@ def _t_quantile(level: float, dof: float) -> float:
 
 
 def combine(
-    process_values: Sequence[float], *, level: float = 0.95, within: Sequence[float] | None = None
+    process_values: Sequence[float],
+    *,
+    level: float = 0.95,
+    within: Sequence[float] | None = None,
+    drift: tuple[float, int] = (0.0, 0),
 ) -> tuple[float, float, float]:
     """The geometric mean of at least two processes with Student's t interval on the logarithms.
 
@@ -47,6 +51,9 @@ def combine(
         level: Confidence.
         within: Standard error of each value inside its process, in the same unit. It puts a floor under the spread:
             a few processes that agree by luck do not agree better than each is known.
+        drift: Standard deviation of logarithms between occasions and its degrees of freedom, from ``drift_between``.
+            Processes of one occasion share its drift, which their number does not average out; the two parts add up
+            with Satterthwaite's degrees of freedom (Biometrics Bulletin 2 (1946) 110-114).
 
     Returns:
         Value, low and high, in the unit of the values.
@@ -60,14 +67,52 @@ def combine(
     errors = np.zeros(values.size) if within is None else as_series(within)
     if errors.shape != values.shape or (errors < 0).any():
         raise ValueError(f"within holds one standard error a process, none negative, but got {within}")
-    half = _t_quantile(level, values.size - 1) / math.sqrt(values.size)
     if (values > 0).all():
         centre, spread = _log_moments(values)
-        half *= max(spread, math.sqrt(float(np.mean((errors / values) ** 2))))
+        spread = max(spread, math.sqrt(float(np.mean((errors / values) ** 2))))
+        half = _half_width(spread**2 / values.size, values.size - 1, drift, level)
         return centre, centre * math.exp(-half), centre * math.exp(half)
     centre = float(values.mean())
+    half = _t_quantile(level, values.size - 1) / math.sqrt(values.size)
     half *= max(float(np.std(values, ddof=1)), math.sqrt(float(np.mean(errors**2))))
     return centre, centre - half, centre + half
+
+
+def _half_width(variance: float, dof: int, drift: tuple[float, int], level: float) -> float:
+    """Half of a t interval whose variance has a part from processes and a part from occasions."""
+    shared = drift[0] ** 2 if drift[1] else 0.0
+    total = variance + shared
+    if total == 0:
+        return 0.0
+    parts = variance**2 / dof + (shared**2 / drift[1] if shared else 0.0)
+    return _t_quantile(level, max(1.0, total**2 / parts)) * math.sqrt(total)
+
+
+def drift_between(candidates: Sequence[Sequence[Sequence[float]]]) -> tuple[float, int]:
+    """How far a candidate's level moves from one occasion to another, pooled over candidates seen on several.
+
+    One-way random effects by the method of moments: the variance of the occasions' mean logarithms, less what the
+    spread inside occasions explains.
+
+    Args:
+        candidates: For each candidate, for each occasion, the values of its processes. Candidates seen on one occasion,
+            or with a value at or below zero, tell nothing.
+
+    Returns:
+        The standard deviation of the logarithms and its degrees of freedom; (0, 0) if nothing is known.
+
+    Source: Searle, Casella and McCulloch, Variance Components (1992), section 3.6.
+    """
+    inside, _ = between_spread([occasion for occasions in candidates for occasion in occasions])
+    squares, dof = 0.0, 0
+    for occasions in candidates:
+        if len(occasions) < _PAIR or any(value <= 0 for occasion in occasions for value in occasion):
+            continue
+        means = np.array([np.log(occasion).mean() for occasion in occasions])
+        explained = inside**2 * float(np.mean([1 / len(occasion) for occasion in occasions]))
+        squares += (float(np.var(means, ddof=1)) - explained) * (len(occasions) - 1)
+        dof += len(occasions) - 1
+    return (math.sqrt(max(0.0, squares / dof)), dof) if dof else (0.0, 0)
 
 
 def _log_moments(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from autoedge.bench.combine import between_spread, combine, ratio, single
+from autoedge.bench.combine import between_spread, combine, drift_between, ratio, single
 from autoedge.errors import DataError
 from autoedge.measurement import Phase, Result, Source, Value
 from autoedge.metric import QUALITY
@@ -29,17 +29,29 @@ class Spread:
     """How far processes of one candidate lie apart, pooled over the candidates that ran in several.
 
     Attributes:
-        by_metric: Log standard deviation and degrees of freedom by metric key.
+        by_metric: Between processes of one occasion: log standard deviation and degrees of freedom by metric key.
+        drift: Between occasions (baselines, search, confirm rounds), likewise: what a shared machine does to all
+            processes of one occasion alike.
     """
 
     by_metric: Mapping[str, tuple[float, int]]
+    drift: Mapping[str, tuple[float, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, groups: Iterable[Sequence[Measurement]]) -> Spread:
-        """From groups of measurements, one group a candidate."""
-        repeated = [group for group in groups if len(group) > 1]
-        keys = {key for group in repeated for key in group[0].metrics if key not in _OF_DATA}
-        return cls({key: between_spread([_values(group, key) for group in repeated]) for key in sorted(keys)})
+        """From groups of measurements: one group for each candidate and occasion."""
+        known = [group for group in groups if group]
+        keys = sorted({key for group in known for key in group[0].metrics if key not in _OF_DATA})
+        processes = {key: between_spread([_values(group, key) for group in known if len(group) > 1]) for key in keys}
+        occasions: dict[str, list[Sequence[Measurement]]] = {}
+        for group in known:
+            occasions.setdefault(group[0].candidate_id, []).append(group)
+        repeated = [several for several in occasions.values() if len(several) > 1]
+        drift = {
+            key: drift_between([[v for group in several if (v := _values(group, key))] for several in repeated])
+            for key in keys
+        }
+        return cls({key: value for key, value in processes.items() if value[1]}, drift)
 
 
 def _values(measurements: Sequence[Measurement], key: str) -> list[float]:
@@ -96,13 +108,22 @@ class Evidence:
             low, high = first.low, first.high
             spread, dof = self._spread.by_metric.get(key, (0.0, 0))
             if dof > 0:
-                low, high = single(first.value, low, high, spread, dof, level=level)
+                low, high = single(first.value, low, high, *self._with_drift(key, spread, dof), level=level)
             return Value(first.value, low, high, first.source, f"{first.estimator}, one process", 1)
-        middle, low, high = combine([value.value for value in values], level=level)
+        drift = self._spread.drift.get(key, (0.0, 0))
+        middle, low, high = combine([value.value for value in values], level=level, drift=drift)
         low, high = min(low, middle), max(high, middle)
         return Value(
             middle, low, high, first.source, f"geometric mean of processes, t on logs ({first.estimator})", len(values)
         )
+
+    def _with_drift(self, key: str, spread: float, dof: int) -> tuple[float, int]:
+        """The spread of one process on one occasion: both parts, with Satterthwaite's degrees of freedom."""
+        drift, drift_dof = self._spread.drift.get(key, (0.0, 0))
+        if not drift_dof or drift == 0:
+            return spread, dof
+        total = spread**2 + drift**2
+        return math.sqrt(total), max(1, int(total**2 / (spread**4 / dof + drift**4 / drift_dof)))
 
     def against(self, reference: Evidence, constraint: Constraint, quality: QualityBook, level: float) -> Value | None:
         """The figure that a relative constraint is about: a ratio to the reference or a drop below it."""

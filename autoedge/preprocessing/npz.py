@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ class Npz:
                     count = min(step, total - start)
                     data = stream.read(count * width * header.dtype.itemsize)
                     yield np.frombuffer(data, header.dtype).reshape((count, *header.shape[1:]))
-        except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError) as error:
             raise DataError(f"{self.path}: array '{name}' cannot be read: {error}") from error
 
     def whole(self, name: str) -> np.ndarray:

@@ -71,6 +71,7 @@ class Run:
         conditions = f"elapsed {protocol.protocol_id} {prepared.task.data_hash[:12]}"
         self.ledger = Ledger(self.intent.budget, used, store, conditions)
         self.reference = space.default(self.intent.baseline)
+        self._spreads: dict[tuple[str, int, int], Spread] = {}
         self._judged: dict[str, tuple[int, Verdict]] = {}
         self._judged_with: tuple[Spread, int] | None = None
         self.search_cost = int(protocol.parameters["processes"])
@@ -147,11 +148,7 @@ class Run:
     @cached_property
     def spread(self) -> Spread:
         """Between processes, from every candidate that ran in several of one phase."""
-        groups: dict[tuple[str, str, str], list[Measurement]] = {}
-        for row in self.measurements:
-            if row.ok:
-                groups.setdefault((row.candidate_id, row.phase, row.session), []).append(row)
-        return Spread.of(groups.values())
+        return _spread(self.measurements)
 
     def explored(self, candidate_id: str) -> Evidence | None:
         """What baselines and search say of a candidate; None without a valid measurement."""
@@ -162,7 +159,20 @@ class Run:
         """What the confirm rounds of a session say (of the first ``most`` replicates)."""
         rows = self.rows(candidate_id, (Phase.CONFIRM,), session)
         valid = [row for row in rows if row.ok and (most is None or row.replicate < most)]
-        return Evidence(candidate_id, valid, self.spread) if valid else None
+        return Evidence(candidate_id, valid, self._spread_at(session, most)) if valid else None
+
+    def _spread_at(self, session: str, most: int | None) -> Spread:
+        """The spread as it was known at a look, so that a decision once taken stays the same."""
+        if most is None:
+            return self.spread
+        state = (session, most, len(self.measurements))
+        if state not in self._spreads:
+            later = [
+                row.phase is Phase.CONFIRM and (row.session != session or row.replicate >= most)
+                for row in self.measurements
+            ]
+            self._spreads[state] = _spread(row for row, out in zip(self.measurements, later, strict=True) if not out)
+        return self._spreads[state]
 
     def explored_ids(self) -> list[str]:
         """Candidates that baselines or search measured, in order."""
@@ -269,3 +279,12 @@ class Run:
             "candidates_in_space": len(self.space),
             "explored": len(self.explored_ids()),
         }
+
+
+def _spread(rows: Iterable[Measurement]) -> Spread:
+    """From every valid measurement, by candidate and occasion."""
+    groups: dict[tuple[str, str, str], list[Measurement]] = {}
+    for row in rows:
+        if row.ok:
+            groups.setdefault((row.candidate_id, row.phase, row.session), []).append(row)
+    return Spread.of(groups.values())

@@ -3,7 +3,7 @@
 For each candidate, 40 results are measured; a result is six fresh processes, interleaved with those of the other
 candidates in random order, as in the confirm rounds. Printed: how often the 95 % interval of latency_p50 covers the
 median of the other results, and the median half-width; and the same for results of a single process, whose interval is
-widened by the spread between three baseline processes.
+widened by the spread between three baseline processes, as during a search.
 
     python benchmarks/intervals/coverage.py --run runs/coverage
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 KEY = "latency_p50_ms"
 PROCESSES = 6
+AGO = 10  # results: two to three minutes, as between the baselines and the confirm rounds of a quick run
 
 
 def candidates() -> list[Candidate]:
@@ -56,6 +57,9 @@ def measure(run: Run, results: int) -> None:
         print(f"result {number + 1} of {results}, {time.monotonic() - begun:.0f} s", flush=True)
 
 
+REFERENCE = candidates()[1].candidate_id
+
+
 def report(name: str, intervals: list[tuple[float, float, float]]) -> None:
     """Print coverage of the median of the others, and the half-width."""
     values = np.array([value for value, _, _ in intervals])
@@ -77,18 +81,35 @@ def main() -> None:
     with opened_run(intent, options.run) as (run, _):
         measure(run, options.results)
         rows = [row for row in run.store.measurements() if row.ok and row.session.startswith("result ")]
+    by_session: dict[tuple[str, int], list[Measurement]] = {}
+    for row in sorted(rows, key=lambda row: row.replicate):
+        by_session.setdefault((row.candidate_id, int(row.session.split()[1])), []).append(row)
     for candidate in candidates():
-        groups: dict[str, list[Measurement]] = {}
-        for row in rows:
-            if row.candidate_id == candidate.candidate_id:
-                groups.setdefault(row.session, []).append(row)
-        whole = [Evidence(candidate.candidate_id, group, Spread({})).value(KEY) for group in groups.values()]
-        report(f"{candidate.configuration.model} batch {candidate.configuration.batch}, six processes", triples(whole))
-        single = []
-        for group in groups.values():
-            spread = Spread.of([group[1:4]])  # three other processes, as the baselines would be
-            single.append(Evidence(candidate.candidate_id, group[:1], spread).value(KEY))
-        report(f"{candidate.configuration.model} batch {candidate.configuration.batch}, one process", triples(single))
+        name = f"{candidate.configuration.model} batch {candidate.configuration.batch}"
+        whole, single = [], []
+        for number in range(options.results):
+            spread = as_in_a_run(by_session, number, options.results)
+            mine = by_session[candidate.candidate_id, number]
+            whole.append(Evidence(candidate.candidate_id, mine, spread).value(KEY))
+            baselines = Spread.of([by_session[REFERENCE, (number - AGO) % options.results][:3]])
+            single.append(Evidence(candidate.candidate_id, mine[:1], baselines).value(KEY))
+        report(f"{name}, six processes", triples(whole))
+        report(f"{name}, one process", triples(single))
+
+
+def as_in_a_run(by_session: dict[tuple[str, int], list[Measurement]], number: int, results: int) -> Spread:
+    """What a run knows of the machine when its confirm rounds end.
+
+    Three baselines of the reference some minutes ago, one searched process of each candidate since then, and the
+    rounds themselves: here the sessions before stand for those, counted round at the start.
+    """
+    generator = np.random.default_rng(number)
+    groups = [by_session[REFERENCE, (number - AGO) % results][:3]]
+    for candidate in candidates():
+        ago = int(generator.integers(1, AGO))
+        groups.append(by_session[candidate.candidate_id, (number - ago) % results][-1:])
+        groups.append(by_session[candidate.candidate_id, number])
+    return Spread.of(groups)
 
 
 def triples(values: list) -> list[tuple[float, float, float]]:

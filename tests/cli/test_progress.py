@@ -55,7 +55,7 @@ def told() -> Told:
         )
         plain: dict[str, Any] = {
             "budget": 60,
-            "reserve": 18,
+            "reserve": 0,
             "objectives": (),
             "seconds": 30.0,
             "time_budget_s": None,
@@ -252,16 +252,9 @@ def test_picture_before_anything(seen: Callable[[State], list[str]]) -> None:
 
 def test_reserve_is_drawn_where_it_is_told(told: Told, seen: Callable[[State], list[str]]) -> None:
     """The share of the budget kept for confirm rounds is told apart at the end of the bar."""
-
-    class _Richer(Measured):
-        """An event that tells of reserve and objectives."""
-
-        reserve = 15
-        objectives = ("energy_mj",)
-
-    event = told(_candidate(), 30, best=(_candidate(), {"energy_mj": 0.36}))
+    event = told(_candidate(), 30, best=(_candidate(), {"energy_mj": 0.36}), reserve=15, objectives=("energy_mj",))
     state = State(clock=_Clock())
-    state.take(_Richer(**vars(event)))
+    state.take(event)
     lines = seen(state)
     assert f"budget  {'━' * 18}{'─' * 9}{'╌' * 9}  30 of 60, the last 15 to confirm" in lines
     assert "        energy ~0.360 mJ" in lines  # estimates carry their mark here, too

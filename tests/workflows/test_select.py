@@ -219,7 +219,8 @@ def test_every_strategy_runs(place: Path, write_intent: Intent, strategy: str) -
     rows = Store(place / "run" / "study.db").measurements()
     searched = [row.candidate_id for row in rows if row.phase is Phase.SEARCH]
     assert len(searched) == len(set(searched))
-    assert selection.outcome in ("met", "undecided")
+    # One after the other, the first of the large model are not enough to meet anything.
+    assert selection.outcome in (("not met",) if strategy == "exhaustive" else ("met", "undecided"))
 
 
 def test_several_processes_a_result(place: Path, write_intent: Intent) -> None:
