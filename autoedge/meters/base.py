@@ -36,10 +36,12 @@ class Meter(ABC):
 
     Attributes:
         poll_period_s: How often the driver wants ``_read`` called; 0 for instruments that push.
+        on_device: Whether it is a part of the device, so that the agent there reads it.
         counts: What happened in the present recording.
     """
 
     poll_period_s: float = 0.0
+    on_device: bool = False
 
     def __init__(self) -> None:
         self.counts = Counts()

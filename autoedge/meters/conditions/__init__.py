@@ -1,0 +1,1 @@
+"""What the machine itself says about the circumstances of a measurement: heat, clocks, throttling."""

@@ -1,0 +1,1 @@
+"""Emulated instruments, one file each: they speak the real protocol at the real rate over a pty."""
