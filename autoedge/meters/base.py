@@ -155,6 +155,8 @@ class Meter(ABC):
         while not self._stopping.is_set() and not self._lost:
             try:
                 block = self._read()
+                if block is not None and len(block.time_s):
+                    self._take(block)
             except MeterError as error:
                 self._lost = str(error)
                 return
@@ -162,8 +164,6 @@ class Meter(ABC):
                 _log.exception("the driver of %s failed", self.spec.name)
                 self._lost = f"its driver failed: {type(error).__name__}: {error}"
                 return
-            if block is not None and len(block.time_s):
-                self._take(block)
             if self.poll_period_s:
                 due = max(due + self.poll_period_s, time.monotonic() - self.poll_period_s)
                 self._stopping.wait(max(0.0, due - time.monotonic()))

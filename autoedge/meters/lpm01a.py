@@ -167,7 +167,7 @@ class Lpm01a(Meter):
         if block is None and self._decoder.ended:
             raise MeterLostError(f"{self._port}: the LPM01A stopped: {self._decoder.ended}")
         if time.perf_counter() - self._heard_s > _SILENCE_S + 2 / self._rate_hz:
-            raise MeterLostError(f"{self._port}: the LPM01A has sent nothing for {_SILENCE_S} s")
+            raise MeterLostError(f"{self._port}: the LPM01A has sent no value for {_SILENCE_S} s")
         return block
 
     def _taken(self, data: bytes, at_s: float) -> np.ndarray:

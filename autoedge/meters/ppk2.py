@@ -125,7 +125,7 @@ class Ppk2(Meter):
                 samples.append(self._taken(data, time.perf_counter()))
         self._tell()
         if time.perf_counter() - self._heard_s > _SILENCE_S:
-            raise MeterLostError(f"{self._port}: the PPK2 has sent nothing for {_SILENCE_S} s")
+            raise MeterLostError(f"{self._port}: the PPK2 has sent no sample for {_SILENCE_S} s")
         return self._averaged(np.concatenate(samples))
 
     def _calibration(self, link: SerialLink) -> Calibration:
@@ -151,10 +151,12 @@ class Ppk2(Meter):
 
     def _taken(self, data: bytes, at_s: float) -> np.ndarray:
         """The samples that arrived, behind those that were lost without a trace in the counter."""
-        self._heard_s = at_s
         samples = self._words.feed(data)
+        if not samples.size:
+            return samples
+        self._heard_s = at_s
         self._received += samples.size
-        lost = self._clock.arrived(self._received, at_s) if samples.size else 0
+        lost = self._clock.arrived(self._received, at_s)
         self._received += lost
         self.counts.missing += lost
         return np.concatenate([np.full(lost, MISSING), samples])

@@ -19,11 +19,12 @@ class WordStream:
 
     A word holds no mark of its beginning and no checksum, but a counter that goes up by one modulo 64. Where it does
     not, the next place is looked for from which eight words count up. If the words between just fill the gap they were
-    damaged; otherwise what the counter skipped was lost. Gaps of whole multiples of 64 cannot be seen here.
+    damaged; otherwise what the counter skipped was lost, and the words next to the skipped bytes are not believed. Gaps
+    of whole multiples of 64 cannot be seen here.
 
     Attributes:
         missing: Samples lost so far.
-        damaged: Words thrown away since their counter was wrong.
+        damaged: Words thrown away since their counter was wrong, or since they lay next to bytes that are no words.
         garbage: Bytes skipped that belong to no sample.
     """
 

@@ -90,6 +90,7 @@ class Scpi(Meter):
         self._link: SerialLink | None = None
         self._line: ScpiLine | None = None
         self._identity = ""
+        self._answered_s = 0.0
 
     def _open(self) -> MeterSpec:
         self._link = SerialLink(self._port, self._baud)
@@ -118,9 +119,11 @@ class Scpi(Meter):
         self._link = self._line = None
 
     def _read(self) -> Block | None:
-        asked_s = time.perf_counter()
-        values = [number(self._answer(question)) for question in self._questions]
-        middle_s = (asked_s + time.perf_counter()) / 2
+        values, times = [], []
+        for question in self._questions:
+            values.append(number(self._answer(question)))
+            times.append(self._answered_s)
+        middle_s = sum(times) / len(times)
         known = [math.nan if value is None else value for value in values]
         self.counts.overloads += any(math.isnan(value) for value in known)
         if self._tells_power:
@@ -135,7 +138,9 @@ class Scpi(Meter):
             raise MeterLostError(f"{self._port}: the instrument is not open")
         answer = complaint = ""
         for _ in range(_TRIES):
+            asked_s = time.perf_counter()
             answer = line.ask(question)
+            self._answered_s = (asked_s + time.perf_counter()) / 2
             self.counts.garbage_bytes += line.dropped
             line.dropped = 0
             if number(answer) is not None:

@@ -95,9 +95,9 @@ def number(text: str) -> float | None:
 
 
 def step(text: str) -> float:
-    """What one unit of the last figure of a number is worth: ``+1.234E-03`` has steps of 1e-6; 0 for no number."""
+    """What one unit of the last figure of a number is worth: ``+1.234E-03`` has steps of 1e-6; 0 for no value."""
     match = _NUMBER.fullmatch(text)
-    if not match:
+    if not match or abs(float(text)) >= _OVERLOAD:
         return 0.0
     digits = len(match.group(1) or match.group(2) or ".") - 1
     return float(10.0 ** (int(match.group(3) or 0) - digits))

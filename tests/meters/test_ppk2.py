@@ -196,7 +196,8 @@ def test_a_gap_is_missing_and_time_goes_on() -> None:
 @pytest.mark.parametrize("fault", ["halved", "oscillating"])
 def test_odd_streams_are_read_whole(fault: str) -> None:
     """Words cut at the edges of reads, and a range that changes with every sample, lose and bend nothing."""
-    with Ppk2Emulator(Constant(0.01), **{fault: True}) as instrument, _meter(instrument.path) as meter:
+    odd = Ppk2Emulator(Constant(0.01), halved=fault == "halved", oscillating=fault == "oscillating")
+    with odd as instrument, _meter(instrument.path) as meter:
         trace = meter.read(0.6)
     assert (trace.counts.missing, trace.counts.checksum_errors, trace.counts.garbage_bytes) == (0, 0, 0)
     assert np.mean(trace.power_w) == pytest.approx(0.01, rel=2e-3)

@@ -69,7 +69,8 @@ def test_other_text_is_no_number(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("+1.234E-03", 1e-6), ("5.10", 0.01), ("7", 1.0), (".25", 0.01), ("x", 0.0), ("1.5E+1", 1.0)]
+    ("text", "value"),
+    [("+1.234E-03", 1e-6), ("5.10", 0.01), ("7", 1.0), (".25", 0.01), ("x", 0.0), ("1.5E+1", 1.0), ("+9.9E37", 0.0)],
 )
 def test_the_last_figure_tells_the_resolution(text: str, value: float) -> None:
     """The step of a number is that of its last figure."""

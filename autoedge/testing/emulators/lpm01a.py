@@ -167,9 +167,10 @@ class Lpm01aEmulator(StreamInstrument):
         if not self._powered:
             return np.zeros(edges.size - 1)
         if self.settings["output"] == "current":
-            return np.asarray(self._display.power_w(edges[1:])) / _number(self.settings["volt"])
-        joules = [self.profile.energy_j(start, end) for start, end in pairwise(edges)]
-        return self._gain * np.array(joules) + self._offset_w / self.rate_hz
+            return self._display.power_w(edges[1:]) / _number(self.settings["volt"])
+        joules = np.array([self.profile.energy_j(start, end) for start, end in pairwise(edges)], np.float64)
+        shown: NDArray[np.float64] = self._gain * joules + self._offset_w / self.rate_hz
+        return shown
 
     def _encoded(self, values: NDArray[np.float64]) -> bytes:
         if self.settings["format"] == "bin_hexa":
@@ -207,7 +208,7 @@ def _number(text: str) -> float:
         if text in ("inf", "0"):
             return math.inf if text == "inf" else 0.0
         if text[-1:] in _STEPS:
-            return float(text[:-1]) * _STEPS[text[-1]]
+            return round(float(text[:-1]) * _STEPS[text[-1]], 9)  # 3300m is not more than 3.3
         for sign in "+-":
             figures, found, exponent = text[1:].partition(sign)
             if found:
