@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from autoedge.agent.alone import be_alone
 from autoedge.agent.serve import Agent
 
 
@@ -15,7 +16,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="autoedge.agent")
     parser.add_argument("--blobs", type=Path, required=True)
     parser.add_argument("--jobs", type=Path, required=True)
+    parser.add_argument("--alone", action="store_true", help="end an earlier agent that works in the same jobs folder")
     options = parser.parse_args()
+    if options.alone:
+        be_alone(options.jobs)
     # Answers get a descriptor of their own; a stray print goes where errors go.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

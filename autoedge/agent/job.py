@@ -1,7 +1,8 @@
 """One job from start to end: what a worker process does with one candidate.
 
-Phases: the empty runtime's memory, cold start, warm-up to steady state, the latency window, peak memory, and, where
-asked for, the model's outputs on evaluation data. Nothing is computed here that the host can compute.
+Phases: idle with an empty runtime, cold start, idle with the model loaded, warm-up to steady state, the latency window,
+peak memory, the energy windows, idle again, the workload's own rate, and the model's outputs on evaluation data. Idle,
+energy and rate are there when the job asks for them. Nothing is computed here that the host can compute.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
-from autoedge.agent import machine
+from autoedge.agent import machine, stretches
 from autoedge.agent.feed import Feed
 
 if TYPE_CHECKING:
@@ -34,28 +35,46 @@ def run_job(job: Mapping[str, Any], expected: np.ndarray | None, runtime: Runtim
 
     Args:
         job: ``model`` (path), ``knobs``, ``batch``, ``data`` (path or None), ``seed``, ``scores`` (output name),
-            ``protocol``, ``evaluate`` (no, probe, full), ``tolerance``.
+            ``protocol``, ``evaluate`` (no, probe, full), ``tolerance``; ``power`` (see ``stretches``, with ``lead_s``,
+            ``idle_s``, ``window_s``, ``windows``, ``tail_s``, ``signature``) where a meter watches; ``rate`` with
+            ``period_s``, ``lead_s`` and ``seconds`` where the workload's rate is to be tried.
         expected: Scores of the first samples as another candidate with the same outputs gave them, for ``probe``.
         runtime: The engine.
         report: Called with the name of each phase as it begins.
 
     Returns:
-        The reply's JSON object and its arrays (``latency_ns``, ``warmup_ns``, ``scores``).
+        The reply's JSON object and its arrays (``latency_ns``, ``warmup_ns``, ``scores``, ``at_rate_ns``).
     """
-    protocol = job["protocol"]
+    protocol, power = job["protocol"], job.get("power")
+    marks = []
     report("runtime")
     version = runtime.version()
     runtime.prepare()
     before = machine.peak_memory_mib()
+    if power:
+        report("idle")
+        marks.append(stretches.rest("idle", power))
     report("cold start")
     session, call, feed, cold_ns, load_ns = _cold_start(job, runtime)
+    if power:
+        report("idle, loaded")
+        marks.append(stretches.rest("loaded", power))
     report("warm-up")
     warmup, steady = _warm_up(call, feed, protocol)
     report("latency")
     window, counters = _window(call, feed, protocol)
     peak = machine.peak_memory_mib()
     arrays = {"latency_ns": np.frombuffer(window, np.int64), "warmup_ns": np.frombuffer(warmup, np.int64)}
+    if power:
+        found, used = _energy(call, feed, power, report)
+        marks += found
+        counters["energy_window"] = used
+    if job.get("rate"):
+        report("at rate")
+        stretch, arrays["at_rate_ns"] = stretches.at_rate(call, feed, **job["rate"])
+        marks.append(stretch)
     body = {
+        "marks": marks,
         "runtime_version": version,
         "cold_start_ns": cold_ns,
         "load_ns": load_ns,
@@ -135,6 +154,20 @@ def _window(call: Any, batches: Any, protocol: Mapping[str, Any]) -> tuple[array
     after = _counters()
     gc.enable()
     return times, {"window_ns": end - begun, **{name: after[name] - before[name] for name in before}}
+
+
+def _energy(call: Any, batches: Any, power: Mapping[str, Any], report: Report) -> Any:
+    """The energy windows and the idle time after them, with the counters around the windows."""
+    marks = []
+    report("energy")
+    if power["signature"]:
+        marks.append(stretches.signature(call, batches))
+    before = _counters()
+    marks += stretches.work(call, batches, power)
+    after = _counters()
+    report("idle, end")
+    marks.append(stretches.rest("end", power))
+    return marks, {name: after[name] - before[name] for name in before}
 
 
 def _counters() -> dict[str, float]:

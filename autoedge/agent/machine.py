@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from autoedge.agent.memory import usable_memory_bytes
+
 
 def describe() -> dict[str, Any]:
     """The machine in the terms of ``autoedge.device.Device``, without runtimes."""
@@ -23,7 +25,7 @@ def describe() -> dict[str, Any]:
         "cpu": _processor(),
         "cores": cores,
         "physical_cores": min(physical, cores),
-        "memory_mib": psutil.virtual_memory().total // 2**20,
+        "memory_mib": usable_memory_bytes() // 2**20,
         "os": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }

@@ -1,8 +1,8 @@
 """The agent: takes commands on standard input, starts a worker for each job, answers on standard output.
 
-Commands are frames with a ``do``: ``hello``, ``have``, ``put``, ``run``, ``cancel``, ``waiting``, ``fetch``, ``ack``.
-Each is answered by one frame; ``run`` sends ``phase`` frames before its answer. When standard input closes, the agent
-kills its worker and ends.
+Commands are frames with a ``do``: ``hello``, ``clock``, ``survey``, ``meters``, ``meter``, ``have``, ``put``, ``run``,
+``cancel``, ``waiting``, ``fetch``, ``ack``. Each is answered by one frame; ``run`` sends ``phase`` frames before its
+answer. When standard input closes, the agent kills its worker and ends.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from autoedge.agent.child import Child, failure_of
 from autoedge.agent.frames import VERSION, Frame, FrameError, read_frame, write_frame
 from autoedge.agent.spool import Spool
 from autoedge.agent.turn import Turn
+from autoedge.agent.watch import OwnMeter, Watch
 from autoedge.agent.worker import reply_of
 from autoedge.errors import AutoEdgeError
 
@@ -53,6 +54,7 @@ class Agent:
         self._turn = Turn()
         self._inbox: queue.Queue[Any] = queue.Queue()
         self._child: Child | None = None
+        self._meter = OwnMeter()
 
     def serve(self) -> None:
         """Answer commands until standard input closes."""
@@ -82,6 +84,10 @@ class Agent:
     def _answer(self, frame: Frame) -> Answer:
         commands: dict[Any, Callable[[Frame], Answer]] = {
             "hello": self._hello,
+            "clock": lambda _: ({"perf_ns": time.perf_counter_ns()}, {}),
+            "survey": self._survey,
+            "meters": self._meters,
+            "meter": self._open_meter,
             "have": self._have,
             "put": self._put,
             "run": self._run,
@@ -125,6 +131,22 @@ class Agent:
                 runtimes[name] = version
         return {"version": VERSION, "device": {**machine.describe(), "runtimes": runtimes}}, {}
 
+    def _meters(self, frame: Frame) -> Answer:
+        return {"meters": self._meter.found(frame.body["places"])}, {}
+
+    def _open_meter(self, frame: Frame) -> Answer:
+        return {"spec": self._meter.open(frame.body["place"], frame.body["options"])}, {}
+
+    def _survey(self, _: Frame) -> Answer:
+        from autoedge.agent.survey import survey
+
+        if not self._wait_for_turn():
+            return {"cancelled": True}, {}
+        try:
+            return survey(), {}
+        finally:
+            self._turn.leave()
+
     def _run(self, frame: Frame) -> Answer:
         job = frame.body["job"]
         paths = {"model": str(self._blobs.path(job["model"])), "data": None}
@@ -133,18 +155,21 @@ class Agent:
         if not self._wait_for_turn():
             return {"cancelled": True}, {}
         started, begun = time.time(), time.monotonic()
+        watch = Watch(self._meter if job.get("metered") else None)
         try:
             self._child = Child(self._inbox, {**job, **paths}, frame.arrays)
-            ended = self._watch(self._child, job["limits"])
+            ended = self._watch(self._child, job["limits"], watch)
         finally:
             if self._child is not None:
                 self._child.stop()
             self._child = None
+            observed, traces = watch.finish()
             self._turn.leave()
         if ended is None:
             return {"cancelled": True}, {}
         body, reply_arrays = ended
-        body = {**body, "job": job["id"], "key": job["key"]}
+        body = {**body, "job": job["id"], "key": job["key"], **observed}
+        reply_arrays = {**reply_arrays, **traces}
         body.update(started=started, duration_s=time.monotonic() - begun)
         self._spool.keep(job["id"], body, reply_arrays)
         return body, reply_arrays
@@ -166,7 +191,7 @@ class Agent:
             return False
         return bool(sender == "host" and frame.body.get("do") == "cancel")
 
-    def _watch(self, child: Child, limits: Mapping[str, float]) -> Answer | None:
+    def _watch(self, child: Child, limits: Mapping[str, float], watch: Watch) -> Answer | None:
         """Wait for the worker's reply; None when the host cancelled."""
         while True:
             if child.resident_mib() > limits["memory_mib"]:
@@ -187,6 +212,7 @@ class Agent:
                 continue  # the last words of an earlier worker
             if isinstance(frame, Frame) and not reply_of(frame.body):
                 child.phase = str(frame.body.get("phase", child.phase))
+                watch.phase(child.phase)
                 write_frame(self._answers, {"phase": child.phase})
                 continue
             reason = failure_of(frame, child)

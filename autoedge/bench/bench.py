@@ -12,17 +12,20 @@ import numpy as np
 
 from autoedge.agent.frames import Frame
 from autoedge.bench.energy_estimate import PowerModel
-from autoedge.bench.quality import TOLERANCE, QualityBook, write_npz
+from autoedge.bench.making import Making
+from autoedge.bench.power import PowerOutcome, power_outcome
+from autoedge.bench.quality import QualityBook, write_npz
 from autoedge.bench.summary import process_details, process_flags, process_metrics
 from autoedge.candidate import Candidate, Configuration
-from autoedge.errors import DataError, ModelError, TargetError, Transient
+from autoedge.errors import DataError, MeterError, ModelError, TargetError, Transient
 from autoedge.measurement import Measurement, Phase, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from autoedge.bench.evidence import Evidence
+    from autoedge.bench.metering import Metering, Recorded
     from autoedge.bench.task import Task
     from autoedge.intent.resolved import Limits
     from autoedge.measurement import Protocol as MeasurementProtocol
@@ -33,9 +36,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _JOB = re.compile(r"[0-9a-f]{8,64}")
 _NONSENSE = (KeyError, ValueError, TypeError, AttributeError, IndexError)
-_SHARE_OF_MEMORY = 0.8
-_LOAD_ALLOWANCE_S = 60.0
-_SAMPLE_ALLOWANCE_S = 0.2
 
 
 class ReadyVariant(Protocol):
@@ -66,6 +66,9 @@ class Bench:
         targets: Open targets by name.
         variant_of: Makes or finds the model file of a configuration; raises ModelError.
         variant_key: Names that file before it is made: equal keys, equal files.
+        metering: The targets' power meter; None where energy is estimated.
+        estimate: The power model that estimates without a meter; None for generic constants.
+        wanted: Names of the metrics that the intent decides on.
     """
 
     def __init__(
@@ -79,6 +82,9 @@ class Bench:
         targets: Mapping[str, Target],
         variant_of: Callable[[Configuration], ReadyVariant],
         variant_key: Callable[[Configuration], str],
+        metering: Metering | None = None,
+        estimate: PowerModel | None = None,
+        wanted: frozenset[str] = frozenset(),
     ) -> None:
         self._store = store
         self._folder = folder
@@ -88,13 +94,17 @@ class Bench:
         self._targets = targets
         self._variant_of = variant_of
         self._variant_key = variant_key
+        self._metering = metering
+        self._estimate = estimate
+        self._wanted = wanted
         self.quality = QualityBook(store, folder, task)
         (folder / "raw").mkdir(exist_ok=True)
 
     def claim(self, target: Target) -> list[Measurement]:
         """Store what finished on a target while no host was there to take it.
 
-        What cannot be understood, such as a reply of another release, is dropped: the measurement is made again.
+        What cannot be understood, such as a reply of another release, is dropped: the measurement is made again. So is
+        one that a meter on this machine should have watched.
         """
         claimed = []
         for reply in target.unclaimed():
@@ -105,7 +115,8 @@ class Bench:
             if not self._is_present(reply.body.get("key")):
                 continue  # it waits for the intent that it was measured for
             try:
-                claimed.append(self._store_reply(reply))
+                if self._metering is None or self._metering.on_device:
+                    claimed.append(self._store_reply(reply, self._recorded(reply)))
             except _NONSENSE as error:
                 _log.warning("target '%s' held a reply that makes no sense: %r", target.name, error)
             target.acknowledge(job)
@@ -150,12 +161,15 @@ class Bench:
         job = self._job(candidate, variant, key, evaluate, target)
         reply = self._reply(target, variant, job, arrays, on_phase)
         if isinstance(reply, str):
+            self._recorded(None)
             return self._store_failure(key, reply)
         if "cancelled" in reply.body:
+            self._recorded(None)
             return None
         try:
             # Its own key, not the one that came back: a device answers what was asked and decides nothing else.
-            measurement = self._store_reply(Frame({**reply.body, "key": key}, reply.arrays))
+            own = Frame({**reply.body, "key": key}, reply.arrays)
+            measurement = self._store_reply(own, self._recorded(own))
         except _NONSENSE as error:
             measurement = self._store_failure(key, f"the target sent a reply that makes no sense: {error!r}")
         with suppress(Transient):  # it is stored; claimed again at the next start, it is not counted twice
@@ -179,22 +193,36 @@ class Bench:
 
         def noticed(phase: str) -> None:
             begun.append(phase)
+            if self._metering is not None:
+                self._metering.phase(phase)
             if on_phase is not None:
                 on_phase(phase)
 
         try:
             self._send(target, variant)
+            self._begin_metering(target)
             return target.run(job, arrays, noticed)
         except Transient as error:
             if begun:
                 return str(error)
         self._send(target, variant)
+        self._begin_metering(target)
         try:
             return target.run(job, arrays, noticed)
         except Transient as error:
             if begun:
                 return str(error)
             raise
+
+    def _begin_metering(self, target: Target) -> None:
+        if self._metering is not None:
+            try:
+                self._metering.begin()
+            except MeterError as error:
+                raise TargetError(f"target '{target.name}': its power meter is lost: {error}") from error
+
+    def _recorded(self, reply: Frame | None) -> Recorded | None:
+        return None if self._metering is None else self._metering.finish(reply)
 
     def try_once(self, candidate: Candidate, parameters: Mapping[str, Any]) -> Frame:
         """Run a candidate under other protocol parameters and store nothing.
@@ -248,38 +276,30 @@ class Bench:
     def _job(
         self, candidate: Candidate, variant: ReadyVariant, key: Mapping[str, Any], evaluate: str, target: Target
     ) -> dict[str, Any]:
-        configuration, parameters = candidate.configuration, self._protocol.parameters
-        longest = float(parameters["warmup_cap_seconds"]) + float(parameters["cap_seconds"]) + _LOAD_ALLOWANCE_S
-        longest += self._task.samples * _SAMPLE_ALLOWANCE_S
-        memory = target.device.memory_mib * _SHARE_OF_MEMORY if target.device else float("inf")
+        made = Making(self._task, self._protocol, self._limits, self._metering, self._wanted)
+        memory = target.device.memory_mib if target.device else None
         return {
-            "runtime": configuration.runtime,
+            **made.job(candidate, Phase(key["phase"]), memory),
             "model": variant.sha256,
-            "data": self._task.data_hash or None,
-            "knobs": {name: value for name, value in configuration.knobs.items() if name != "batch"},
-            "batch": configuration.batch,
-            "seed": self._task.seed,
-            "scores": self._task.scores.get(configuration.model),
             "evaluate": evaluate,
-            "tolerance": TOLERANCE,
-            "protocol": dict(parameters),
-            "limits": {
-                "time_s": self._limits.time_s or longest,
-                "memory_mib": self._limits.memory_mib or memory,
-            },
             "key": dict(key),
         }
 
-    def _store_reply(self, reply: Frame) -> Measurement:
+    def _store_reply(self, reply: Frame, recorded: Recorded | None = None) -> Measurement:
         key = reply.body["key"]
         if "failed" in reply.body:
             return self._store_failure(key, reply.body["failed"], reply.body)
         done, calls = reply.body["done"], reply.arrays["latency_ns"]
-        power = PowerModel.generic(key["arch"], self._task.idle_power.get(key["target"]))
-        metrics = process_metrics(done, reply.arrays, key, power)
+        metrics = process_metrics(done, reply.arrays, key, None if recorded else self._power_model(key))
         details = process_details(done, calls, key)
-        flags = process_flags(done, calls)
-        status, reason = Status.OK, ""
+        found = (*process_flags(done, calls), *reply.body.get("conditions", {}).get("changes", ()))
+        drawn = PowerOutcome()
+        if recorded is not None and self._metering is not None:
+            drawn = power_outcome(self._metering.spec, recorded, done["marks"], key, self._wanted)
+            metrics |= drawn.metrics
+            details["power"], details["systematic"] = drawn.details, drawn.details.get("systematic", {})
+        flags = tuple(dict.fromkeys((*found, *drawn.flags)))
+        status, reason = (Status.INVALID, drawn.reason) if drawn.reason else (Status.OK, "")
         if "scores" in reply.arrays:
             try:
                 quality, file = self._quality(reply)
@@ -287,17 +307,25 @@ class Bench:
                 return self._store_failure(key, str(error), reply.body)
             metrics |= quality
             details["scores"] = file
-        if "swap_or_fault" in flags:
-            status = Status.INVALID
-            reason = (
-                f"{int(done['major_faults'])} major page faults during the window: memory is short or disks are busy"
-            )
+        doubt = _doubt(flags, done)
+        if doubt:
+            status, reason = Status.INVALID, doubt
+        details["conditions"] = reply.body.get("conditions", {})
         raw = f"raw/{reply.body['job']}.npz"
-        series = {name: _compact(reply.arrays[name]) for name in ("latency_ns", "warmup_ns")}
+        series: dict[str, np.ndarray[Any, Any]] = {
+            name: _compact(reply.arrays[name])
+            for name in ("latency_ns", "warmup_ns", "at_rate_ns")
+            if name in reply.arrays
+        }
+        for index, trace in enumerate(recorded.traces if recorded is not None else ()):
+            series |= {f"power{index}_{name}": values for name, values in trace.pack()[1].items()}
         write_npz(self._folder / raw, **series)
         return self._record(
             key, reply.body, status=status, reason=reason, flags=flags, metrics=metrics, details=details, raw=raw
         )
+
+    def _power_model(self, key: Mapping[str, Any]) -> PowerModel:
+        return self._estimate or PowerModel.generic(key["arch"], self._task.idle_power.get(key["target"]))
 
     def _quality(self, reply: Frame) -> tuple[Mapping[str, Value], str]:
         key, scores = reply.body["key"], reply.arrays["scores"]
@@ -368,6 +396,17 @@ class Bench:
         )
         self._store.add(measurement, candidate)
         return measurement
+
+
+def _doubt(flags: Collection[str], done: Mapping[str, Any]) -> str:
+    """Why a measurement says nothing of the candidate; empty where it does."""
+    if "swap_or_fault" in flags:
+        return f"{int(done['major_faults'])} major page faults during the window: memory is short or disks are busy"
+    if "undervoltage" in flags:
+        return "the device's supply was too weak (under-voltage); use a stronger supply or a shorter cable"
+    if "throttled" in flags:
+        return "the device throttled itself; cool it, or measure with `autoedge soak` what it sustains"
+    return ""
 
 
 def _compact(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

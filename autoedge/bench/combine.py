@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _PAIR = 2
+_NOTHING_KNOWN = 300.0  # a factor of e ** 300 either way: two processes that have nothing in common, kept finite
 _HALVINGS = 52  # of [-1, 1]: as fine as floats
 
 
@@ -70,7 +71,7 @@ def combine(
     if (values > 0).all():
         centre, spread = _log_moments(values)
         spread = max(spread, math.sqrt(float(np.mean((errors / values) ** 2))))
-        half = _half_width(spread**2 / values.size, values.size - 1, drift, level)
+        half = min(_half_width(spread**2 / values.size, values.size - 1, drift, level), _NOTHING_KNOWN)
         return centre, centre * math.exp(-half), centre * math.exp(half)
     centre = float(values.mean())
     half = _t_quantile(level, values.size - 1) / math.sqrt(values.size)

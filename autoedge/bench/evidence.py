@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from autoedge.bench.combine import between_spread, combine, drift_between, ratio, single
+from autoedge.bench.intervals import z_quantile
 from autoedge.errors import DataError
 from autoedge.measurement import Phase, Result, Source, Value
 from autoedge.metric import QUALITY
@@ -113,6 +114,10 @@ class Evidence:
         drift = self._spread.drift.get(key, (0.0, 0))
         middle, low, high = combine([value.value for value in values], level=level, drift=drift)
         low, high = min(low, middle), max(high, middle)
+        systematic = max(m.details.get("systematic", {}).get(key, 0.0) for m in self.measurements) * abs(middle)
+        systematic *= z_quantile(level) / z_quantile(0.95)
+        if systematic:  # what the instrument may be off by is the same in every process: more of them do not help
+            low, high = middle - math.hypot(middle - low, systematic), middle + math.hypot(high - middle, systematic)
         return Value(
             middle, low, high, first.source, f"geometric mean of processes, t on logs ({first.estimator})", len(values)
         )

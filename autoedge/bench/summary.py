@@ -51,8 +51,30 @@ def speed_metrics(calls_ns: np.ndarray[Any, Any], batch: int, rate: float | None
     return metrics
 
 
+def rate_metrics(calls_ns: np.ndarray[Any, Any], batch: int, rate: float) -> dict[str, Value]:
+    """Latency percentiles of calls that were due at the workload's rate, from the moment each was due.
+
+    Args:
+        calls_ns: From due to done, in order.
+        batch: Items in a call; the first of them waited (batch - 1) / rate for the others.
+        rate: Items per second.
+    """
+    fill_ms = (batch - 1) / rate * 1e3
+    metrics = {}
+    for name, end in (("latency_p50", "p50"), ("latency_p95", "p95"), ("latency_p99", "p99")):
+        if len(calls_ns) >= calls_needed(PERCENTILES[name]):
+            interval = block_bootstrap(calls_ns, PERCENTILES[name])
+            value, low, high = (edge / 1e6 + fill_ms for edge in (interval.value, interval.low, interval.high))
+            how = "sorted percentile, block bootstrap, open loop"
+            metrics[f"latency_{end}_at_rate_ms"] = Value(value, low, high, Source.MEASURED, how, interval.n)
+    return metrics
+
+
 def process_metrics(
-    body: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]], key: Mapping[str, Any], power: PowerModel
+    body: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray[Any, Any]],
+    key: Mapping[str, Any],
+    power: PowerModel | None,
 ) -> dict[str, Value]:
     """All metrics of one finished process but the quality ones, by metric key.
 
@@ -60,7 +82,7 @@ def process_metrics(
         body: The worker's ``done`` object.
         arrays: Its arrays.
         key: What the host sent along: ``batch``, ``rate``, ``battery_wh``, ``size_bytes``.
-        power: For the energy estimate.
+        power: For the energy estimate; None where a meter tells it.
     """
     calls = arrays["latency_ns"]
     metrics = speed_metrics(calls, key["batch"], key["rate"])
@@ -69,7 +91,11 @@ def process_metrics(
     metrics["memory_peak_mib"] = Value.exact(peak, "peak resident memory of one process")
     metrics["memory_model_mib"] = Value.exact(max(0.0, peak - empty), "peak less that of the empty runtime")
     metrics["size_mib"] = Value.exact(key["size_bytes"] / 2**20, "bytes of the model file")
-    metrics |= energy_metrics(
+    if "at_rate_ns" in arrays and key["rate"] is not None:
+        metrics |= rate_metrics(arrays["at_rate_ns"], key["batch"], key["rate"])
+    if power is None:
+        return metrics
+    return metrics | energy_metrics(
         power,
         window_s=body["window_ns"] / 1e9,
         cpu_s=body["cpu_s"],
@@ -77,7 +103,6 @@ def process_metrics(
         rate=key["rate"],
         battery_wh=key["battery_wh"],
     )
-    return metrics
 
 
 def process_flags(body: Mapping[str, Any], calls_ns: np.ndarray[Any, Any]) -> tuple[str, ...]:

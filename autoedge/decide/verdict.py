@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from autoedge.measurement import Source
+from autoedge.metric import OF_FINALISTS
 
 if TYPE_CHECKING:
     from autoedge.intent.constraint import Constraint
@@ -40,6 +41,11 @@ class Decision:
     slack: float | None
     note: str = ""
 
+    @property
+    def open(self) -> bool:
+        """Whether only the confirm rounds will know the figure, so that it speaks neither for nor against yet."""
+        return self.figure is None and self.constraint.metric.name in OF_FINALISTS
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -59,7 +65,7 @@ class Verdict:
     @property
     def violation(self) -> float:
         """Sum of how far limits are broken, each relative to its limit; what is absent counts as one limit."""
-        return sum(1.0 if d.slack is None else max(0.0, -d.slack) for d in self.decisions)
+        return sum(1.0 if d.slack is None else max(0.0, -d.slack) for d in self.decisions if not d.open)
 
 
 def decide(constraint: Constraint, figure: Value | None, missing: str = "") -> Decision:

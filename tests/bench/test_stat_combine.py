@@ -218,3 +218,9 @@ def test_wrong_arguments_are_refused() -> None:
             call()
     with pytest.raises(ValueError, match="finite"):
         combine([1.0, math.nan])
+
+
+def test_values_that_have_nothing_in_common_give_a_finite_interval() -> None:
+    """Two processes a factor of thousands apart say next to nothing at a high level, and the interval stays finite."""
+    value, low, high = combine([1.0, 6066.0], level=0.99609375)
+    assert 0 < low < value < high < float("inf")

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "autoedge"
+FOLDERS = ("agent", "runtimes", "meters", "preprocessing")
 DEVICE_CODE = [
     PACKAGE / "errors.py",
-    *sorted(path for name in ("agent", "runtimes", "preprocessing") for path in (PACKAGE / name).rglob("*.py")),
+    *sorted(path for name in FOLDERS for path in (PACKAGE / name).rglob("*.py")),
 ]
-ALLOWED = {"autoedge", "numpy", "psutil", "onnxruntime"} | set(sys.stdlib_module_names)
+# Instruments' packages are imported by the meter that needs one, when it is opened; typing_extensions for types alone.
+INSTRUMENTS = {"serial", "cryptography", "pynvml", "pyjoulescope_driver", "typing_extensions"}
+ALLOWED = {"autoedge", "numpy", "psutil", "onnxruntime"} | INSTRUMENTS | set(sys.stdlib_module_names)
 OWN = {"autoedge.agent", "autoedge.runtimes", "autoedge.meters", "autoedge.preprocessing", "autoedge.errors"}
 
 
@@ -31,6 +34,18 @@ def test_syntax_and_imports(path: Path) -> None:
     assert {module.partition(".")[0] for module in modules} <= ALLOWED
     ours = {".".join(module.split(".")[:2]) for module in modules if module.startswith("autoedge")}
     assert ours <= OWN
+
+
+@pytest.mark.parametrize("path", DEVICE_CODE, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_instruments_are_imported_late(path: Path) -> None:
+    """No file needs an instrument's package merely to be imported."""
+    named = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            named |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named.add(node.module.partition(".")[0])
+    assert not named & INSTRUMENTS
 
 
 def test_the_library_imports_at_once() -> None:

@@ -1,4 +1,4 @@
-"""The pages of the sensors, against the code."""
+"""The pages of the meters, against the code."""
 
 from __future__ import annotations
 
@@ -11,19 +11,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from autoedge.meters.finder import opened
+from autoedge.registry import places
 
 DOCS = Path(__file__).parents[2] / "docs/meters"
-PLACES = {
-    "rapl": "autoedge.meters.rapl:Rapl",
-    "hwmon": "autoedge.meters.hwmon:Hwmon",
-    "jetson": "autoedge.meters.jetson:Jetson",
-    "battery": "autoedge.meters.battery:Battery",
-    "pi5-pmic": "autoedge.meters.pi5_pmic:Pi5Pmic",
-    "nvml": "autoedge.meters.nvml:Nvml",
-    "joulescope": "autoedge.meters.joulescope:JoulescopeMeter",
-    "estimate": "autoedge.meters.estimate:Estimate",
-    "replay": "autoedge.meters.replay:Replay",
-}
+PLACES = places("autoedge.meters")
 
 
 def _page(name: str) -> str:

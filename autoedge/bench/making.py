@@ -1,0 +1,90 @@
+"""What a job says: a candidate under a protocol, in the words of ``autoedge.agent.job``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from autoedge.bench.presets import PowerPlan
+from autoedge.bench.quality import TOLERANCE
+from autoedge.measurement import Phase
+from autoedge.metric import AT_RATE
+
+if TYPE_CHECKING:
+    from autoedge.bench.metering import Metering
+    from autoedge.bench.task import Task
+    from autoedge.candidate import Candidate
+    from autoedge.intent.resolved import Limits
+    from autoedge.measurement import Protocol
+
+_SHARE_OF_MEMORY = 0.8
+_LOAD_ALLOWANCE_S = 60.0
+_SAMPLE_ALLOWANCE_S = 0.2
+_SIGNATURE_S = 10.0
+_PATIENCE = 2  # a busy machine may take twice as long over stretches of a given length
+
+
+@dataclass(frozen=True)
+class Making:
+    """What all jobs of a target share.
+
+    Attributes:
+        task: What candidates solve.
+        protocol: How they are measured.
+        limits: What one measurement may use; idle and energy stretches come on top of its time.
+        metering: The target's meter, None without.
+        wanted: Names of the metrics that the intent decides on.
+    """
+
+    task: Task
+    protocol: Protocol
+    limits: Limits
+    metering: Metering | None
+    wanted: frozenset[str]
+
+    def job(self, candidate: Candidate, phase: Phase, memory_mib: int | None) -> dict[str, Any]:
+        """A job but for its files and its key.
+
+        Args:
+            candidate: What to run.
+            phase: The workload's own rate is tried in the confirm rounds, unless the intent decides on it.
+            memory_mib: Of the device, where known.
+        """
+        configuration, parameters = candidate.configuration, self.protocol.parameters
+        plan = PowerPlan.of(parameters, self.metering.spec) if self.metering is not None else None
+        power = self._power(plan)
+        rate = self._rate(configuration.batch, phase, plan)
+        lasting = sum(plan.stretches) + _SIGNATURE_S if plan else 0.0
+        lasting += rate["lead_s"] + rate["seconds"] if rate else 0.0
+        longest = float(parameters["warmup_cap_seconds"]) + float(parameters["cap_seconds"]) + _LOAD_ALLOWANCE_S
+        longest += self.task.samples * _SAMPLE_ALLOWANCE_S
+        memory = float("inf") if memory_mib is None else memory_mib * _SHARE_OF_MEMORY
+        return {
+            "runtime": configuration.runtime,
+            "data": self.task.data_hash or None,
+            "knobs": {name: value for name, value in configuration.knobs.items() if name != "batch"},
+            "batch": configuration.batch,
+            "seed": self.task.seed,
+            "scores": self.task.scores.get(configuration.model),
+            "tolerance": TOLERANCE,
+            "protocol": dict(parameters),
+            "power": power,
+            "metered": self.metering is not None and self.metering.on_device,
+            "rate": rate,
+            "limits": {
+                "time_s": (self.limits.time_s or longest) + _PATIENCE * lasting,
+                "memory_mib": self.limits.memory_mib or memory,
+            },
+        }
+
+    def _power(self, plan: PowerPlan | None) -> dict[str, Any] | None:
+        if plan is None or self.metering is None:
+            return None
+        return {**asdict(plan), "signature": self.metering.signature}
+
+    def _rate(self, batch: int, phase: Phase, plan: PowerPlan | None) -> dict[str, float] | None:
+        rate = self.task.rate
+        if rate is None or not (phase is Phase.CONFIRM or self.wanted & set(AT_RATE)):
+            return None
+        seconds = max(float(self.protocol.parameters["rate_seconds"]), plan.window_s if plan else 0.0)
+        return {"period_s": batch / rate, "lead_s": plan.lead_s if plan else 0.0, "seconds": seconds}
