@@ -48,7 +48,7 @@ def test_every_page_says_what_it_must(name: str) -> None:
     page = _page(name)
     for words in (
         "| scope |",
-        "| accuracy |" if name != "hwmon" else "| accuracy",
+        "accuracy",
         "| status |",
         "ermissions",
         "## Limits",

@@ -135,3 +135,12 @@ def test_a_frame_is_found_behind_anything(noise: bytes, model: str, place: int, 
     for frame in frames:
         status = parse_status(frame)
         assert abs(status.watts - status.volts * status.amps) <= 0.02 * status.volts * status.amps + 0.02
+
+
+def test_the_emulator_shows_no_negative_current() -> None:
+    """A load smaller than the instrument's own negative offset is shown as none, since it knows no direction."""
+    with Um25cEmulator(Constant(0.001), offset_w=-0.01, speed=SPEED) as instrument, quick(instrument.path) as meter:
+        trace = meter.read(1.0)
+    assert trace.lost == ""
+    assert len(trace.power_w) > 0
+    assert (trace.power_w == 0).all()

@@ -89,6 +89,6 @@ class Tc66Emulator(PtyInstrument):
                 self._send(self._answer(), self._dice.uniform(0.08, 0.1))
 
     def _answer(self) -> bytes:
-        watts = self.power_w()
+        watts = max(self.power_w(), 0.0)  # unsigned in its answer
         unknown = self._dice.randbytes(28)
         return answer(volts=self.volts, amps=watts / self.volts, watts=watts, unknown=unknown, key=self._key)

@@ -80,7 +80,8 @@ class Um25cEmulator(PtyInstrument):
                 self.group = command - _SELECT.start
 
     def _status(self) -> bytes:
-        amps = min(self.power_w() / self.volts, _MODELS[self.model][3])  # it shows no more than its limit
+        # It knows no direction, and shows no more than its limit.
+        amps = min(max(self.power_w(), 0.0) / self.volts, _MODELS[self.model][3])
         charges = ((123, 621),) if not self.cleared else ()
         return status_block(
             self.model, volts=self.volts, amps=amps, watts=amps * self.volts, group=self.group, charges=charges
