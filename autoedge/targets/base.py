@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from autoedge.device import Device
 from autoedge.errors import TargetError
-from autoedge.targets.link import AgentLink, LostTargetError
+from autoedge.intent.problem import escaped
+from autoedge.targets.clock import ClockOffset, clock_offset
+from autoedge.targets.described import device_from
+from autoedge.targets.link import PATIENCE_S, AgentLink, LostTargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from autoedge.agent.frames import Frame
+    from autoedge.device import Device
 
-
-_PATIENCE_S = 20.0
-_CHUNK = 4 * 2**20
+# Small enough that a slow radio link takes one well within the patience.
+_CHUNK = 2**19
+_SURVEY_S = 120.0
 VERSION = 1
 
 
@@ -34,11 +37,17 @@ class Target(ABC):
     Args:
         name: As in the intent.
         runtimes: Names of runtimes with the place of their class, as the registry knows them.
+        host: Names the machine, for targets that are one machine though their ids differ; None: its own id does.
+        patience_s: Longest silence before the agent counts as lost; beside a job's own time limit.
     """
 
-    def __init__(self, name: str, runtimes: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, runtimes: Mapping[str, str], *, host: str | None = None, patience_s: float | None = None
+    ) -> None:
         self.name = name
         self.device: Device | None = None
+        self._host = host
+        self._patience_s = PATIENCE_S if patience_s is None else patience_s
         self._runtimes = dict(runtimes)
         self._link: AgentLink | None = None
         self._sent: set[str] = set()
@@ -62,10 +71,82 @@ class Target(ABC):
         """
         answer = self._ask({"do": "hello", "version": VERSION, "runtimes": self._runtimes})
         try:
-            self.device = Device(**answer.body["device"])
-        except (KeyError, TypeError) as error:
-            raise TargetError(f"target '{self.name}': does not say what it is: {error}") from error
+            self.device = device_from(answer.body.get("device", {}), self._runtimes)
+        except ValueError as error:
+            raise TargetError(f"target '{self.name}': does not say what it is: {escaped(str(error))}") from error
         return self.device
+
+    @property
+    def machine(self) -> str:
+        """Equal for targets that are one machine, where one measurement at a time may run."""
+        if self._host is not None:
+            return f"host {self._host}"
+        return self.device.machine if self.device else f"target {self.name}"
+
+    def clock_offset(self) -> ClockOffset:
+        """How far the device's monotonic clock stands from this machine's, by the fastest of several round trips.
+
+        Both clocks drift, by up to 100 ppm: ask again after minutes.
+
+        Raises:
+            TargetError: The target cannot be asked.
+        """
+        return clock_offset(self._clock)
+
+    def _clock(self) -> int:
+        reading = self._ask({"do": "clock"}).body.get("perf_ns")
+        if not isinstance(reading, int):
+            raise TargetError(f"target '{self.name}': does not tell its clock")
+        return reading
+
+    def survey(self) -> Mapping[str, Any]:
+        """All that the device can tell of itself, with the speed of small timed kernels; takes some seconds.
+
+        Returns:
+            As ``autoedge.agent.survey`` describes it. It is a device's word: escape it before showing it.
+
+        Raises:
+            TargetError: The target cannot be asked.
+        """
+        return self._ask({"do": "survey"}, patience_s=_SURVEY_S + self._patience_s).body
+
+    def meters(self, places: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """The power meters on the device, usable or not, best first.
+
+        Args:
+            places: Names of meters with the place of their class, as the registry knows them.
+
+        Returns:
+            Each as ``autoedge.meters.finder.Found.to_json`` gives it. It is a device's word: check it before use.
+
+        Raises:
+            TargetError: The target cannot be asked.
+        """
+        answer = self._ask({"do": "meters", "places": self._carried(places)}, patience_s=_SURVEY_S + self._patience_s)
+        found = answer.body.get("meters")
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+    def open_meter(self, place: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Let the agent use one of the device's own meters from now on.
+
+        Args:
+            place: Of its class.
+            options: It is opened with.
+
+        Returns:
+            What it publishes; see ``autoedge.meters.spec``.
+
+        Raises:
+            TargetError: It cannot be opened; says why.
+        """
+        spec = self._ask({"do": "meter", "place": place, "options": dict(options)}).body.get("spec")
+        if not isinstance(spec, dict):
+            raise TargetError(f"target '{self.name}': does not say what its meter publishes")
+        return spec
+
+    def _carried(self, places: Mapping[str, str]) -> dict[str, str]:
+        """Of classes by name, those whose code is on the target."""
+        return dict(places)
 
     def send_files(self, files: Mapping[str, Path]) -> None:
         """Bring files to the target, by content hash; those already there are not sent again.
@@ -76,9 +157,11 @@ class Target(ABC):
         new = {sha: path for sha, path in files.items() if sha not in self._sent}
         if not new:
             return
-        missing = self._ask({"do": "have", "hashes": list(new)}).body["missing"]
-        for sha, offset in missing.items():
-            for start, piece, last in _pieces(new[sha], int(offset)):
+        missing = self._ask({"do": "have", "hashes": list(new)}).body.get("missing")
+        if not (isinstance(missing, dict) and all(isinstance(offset, int) for offset in missing.values())):
+            raise TargetError(f"target '{self.name}': does not say which files it has")
+        for sha in new.keys() & missing.keys():
+            for start, piece, last in _pieces(new[sha], max(0, missing[sha])):
                 body = {"do": "put", "sha256": sha, "offset": start, "last": last}
                 self._ask(body, {"data": np.frombuffer(piece, np.uint8)})
         self._sent.update(new)
@@ -104,8 +187,7 @@ class Target(ABC):
             LostTargetError: The agent died or hung; the next call starts a new one.
         """
         full = {**job, "id": uuid.uuid4().hex, "runtime": self._runtimes[str(job["runtime"])]}
-        patience = float(job["limits"]["time_s"]) + _PATIENCE_S
-        reply = self._ask({"do": "run", "job": full}, arrays, patience_s=patience, on_phase=on_phase)
+        reply = self._ask({"do": "run", "job": full}, arrays, on_phase=on_phase)
         if "cancelled" not in reply.body and reply.body.get("job") != full["id"]:
             self.close()
             raise LostTargetError(f"target '{self.name}': answered another job than was asked for")
@@ -114,8 +196,14 @@ class Target(ABC):
     def cancel(self) -> None:
         """Stop the running job, from another thread; its ``run`` then returns ``cancelled``. Without one, nothing."""
         if self._link is not None:
-            with contextlib.suppress(LostTargetError):
+            with contextlib.suppress(TargetError):
                 self._link.send({"do": "cancel"})
+
+    def enough(self) -> None:
+        """End a soak now, from another thread; its ``run`` then returns what there is. Other jobs are cancelled."""
+        if self._link is not None:
+            with contextlib.suppress(TargetError):
+                self._link.send({"do": "enough"})
 
     def unclaimed(self) -> Iterator[Frame]:
         """Replies that finished on the target and were never acknowledged: a host died in between."""
@@ -140,16 +228,17 @@ class Target(ABC):
         body: Mapping[str, Any],
         arrays: Mapping[str, np.ndarray] | None = None,
         *,
-        patience_s: float = _PATIENCE_S,
+        patience_s: float | None = None,
         on_phase: Callable[[str], None] | None = None,
     ) -> Frame:
         if self._link is None:
             self._link = self._start()
         try:
             self._link.send(body, arrays)
-            return self._link.answer(patience_s=patience_s, on_phase=on_phase)
-        except LostTargetError:
-            self.close()
+            return self._link.answer(patience_s=patience_s or self._patience_s, on_phase=on_phase)
+        except TargetError as error:
+            if isinstance(error, LostTargetError) or self._link.over:
+                self.close()
             raise
 
 

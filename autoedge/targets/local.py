@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoedge.targets.base import Target
+from autoedge.targets.clock import SAME_CLOCK, ClockOffset
 from autoedge.targets.link import AgentLink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class LocalTarget(Target):
@@ -21,16 +22,37 @@ class LocalTarget(Target):
         blobs: Folder of files by content hash.
         jobs: Folder for replies until they are stored.
         name: As in the intent.
+        wrap: Command in front of the agent.
+        python: Interpreter of the agent; None for the one that runs the command.
+        host: Names the machine; None: its own id does.
+        patience_s: Longest silence before the agent counts as lost.
     """
 
-    def __init__(self, runtimes: Mapping[str, str], *, blobs: Path, jobs: Path, name: str = "local") -> None:
-        super().__init__(name, runtimes)
+    def __init__(
+        self,
+        runtimes: Mapping[str, str],
+        *,
+        blobs: Path,
+        jobs: Path,
+        name: str = "local",
+        wrap: Sequence[str] = (),
+        python: str | None = None,
+        host: str | None = None,
+        patience_s: float | None = None,
+    ) -> None:
+        super().__init__(name, runtimes, host=host, patience_s=patience_s)
         self._blobs = blobs.absolute()
         self._jobs = jobs.absolute()
+        self._wrap = list(wrap)
+        self._python = python or sys.executable
+
+    def clock_offset(self) -> ClockOffset:
+        """Nothing to find out: agent and host read the same clock."""
+        return SAME_CLOCK
 
     def _start(self) -> AgentLink:
         root = str(Path(__file__).parents[2])
         code = f"import sys; sys.path[0] = {root!r}; from autoedge.agent.__main__ import main; main()"
-        command = [sys.executable, "-c", code, "--blobs", str(self._blobs), "--jobs", str(self._jobs)]
+        agent = [self._python, "-c", code, "--blobs", str(self._blobs), "--jobs", str(self._jobs)]
         self._jobs.mkdir(parents=True, exist_ok=True)
-        return AgentLink(command, self._jobs, self.name)
+        return AgentLink([*self._wrap, *agent], self._jobs, self.name)

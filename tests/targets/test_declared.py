@@ -1,0 +1,195 @@
+"""The targets file, addresses, and what a name means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoedge.errors import IntentError
+from autoedge.targets.address import Address
+from autoedge.targets.declared import DeclaredTarget, declared, open_target, read_targets, targets_file
+from autoedge.targets.file import write_target
+from autoedge.targets.local import LocalTarget
+from autoedge.targets.ssh import SshTarget
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FULL = """\
+# What hangs on the wall.
+version: 1
+targets:
+  pi4:                                  # kitchen
+    address: ssh://pi@raspberrypi.local:2222
+    python: .autoedge/env/bin/python
+    folder: /mnt/ssd/autoedge
+    wrap: [taskset, -c, 0]
+    ssh: [-F, config]
+    host: kitchen
+    meter: {type: um25c, port: /dev/rfcomm0}
+    idle_power: 2700 mW
+  alias: {address: shelf}
+  local: {meter: none}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A targets file that uses every key."""
+    path = tmp_path / "targets.yaml"
+    path.write_text(FULL)
+    return path
+
+
+def test_every_key_is_read(file: Path) -> None:
+    """A file with every key gives every field; what is left out has its default."""
+    targets = read_targets(file)
+    assert targets == {
+        "pi4": DeclaredTarget(
+            "pi4",
+            "ssh://pi@raspberrypi.local:2222",
+            python=".autoedge/env/bin/python",
+            folder="/mnt/ssd/autoedge",
+            wrap=("taskset", "-c", "0"),
+            ssh=("-F", "config"),
+            host="kitchen",
+            meter={"type": "um25c", "port": "/dev/rfcomm0"},
+            idle_power_w=2.7,
+        ),
+        "alias": DeclaredTarget("alias", "shelf"),
+        "local": DeclaredTarget("local", meter={"type": "none"}),
+    }
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    """Each problem of a file has its line, its place, the rule and the value."""
+    path = tmp_path / "targets.yaml"
+    path.write_text(
+        "version: 2\ntargest: {}\ntargets:\n"
+        "  a: {adress: ssh://x}\n"
+        "  b: {address: ssh://-oProxyCommand=x, wrap: taskset}\n"
+        "  c: {address: ssh://-o}\n"
+        "  D: {address: ssh://x}\n"
+        "  e: {idle_power: 3 s, python: 3}\n"
+        "  f: {ssh: [-F, x]}\n"
+        "  g: ssh://x\n"
+        "  h: {meter: {port: x}}\n"
+    )
+    with pytest.raises(IntentError) as caught:
+        read_targets(path)
+    told = [problem.removeprefix(f"{path}:") for problem in caught.value.problems]
+    assert told == [
+        "1 version: this AutoEdge reads version 1 of the targets file, but got 2",
+        "2: unknown key targest; did you mean targets?",
+        "4 targets.a: unknown key adress; did you mean address?",
+        "5 targets.b.wrap: takes a list of words such as [taskset, -c, 0], but got taskset",
+        "6 targets.c: an address is ssh://user@host:port or a host of your ssh configuration, but got 'ssh://-o'",
+        "7 targets.D: the name of a target matches [a-z0-9][a-z0-9._-]{0,63}, but got 'D'",
+        "8 targets.e.idle_power: takes a power, but got 3 s",
+        "8 targets.e.python: takes text, but got 3; put it in quotes",
+        "9 targets.f: options for ssh belong to a target with an address, but this one has none",
+        "10 targets.g: takes a mapping such as {address: ssh://user@host}, but got ssh://x",
+        '11 targets.h.meter: takes a type, or a mapping with type such as {type: um25c}, but got {"port": "x"}',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("a: [", "this is no YAML"), ("3", "is a mapping of version"), ("", "is a")]
+)
+def test_no_targets_file_at_all(tmp_path: Path, text: str, said: str) -> None:
+    """What is no targets file is told as that."""
+    path = tmp_path / "targets.yaml"
+    path.write_text(text)
+    with pytest.raises(IntentError, match=said):
+        read_targets(path)
+    with pytest.raises(IntentError, match="cannot be read"):
+        read_targets(tmp_path / "absent.yaml")
+
+
+def test_writing_keeps_what_the_user_wrote(file: Path) -> None:
+    """Adding a target or changing a field leaves comments, order and everything else as it is."""
+    write_target(file, "pi4", {"python": "other/python", "meter": None})
+    write_target(file, "new", {"address": "ssh://x", "wrap": ["prlimit", "--as=1"]})
+    lines = file.read_text().splitlines()
+    expected = FULL.replace(".autoedge/env/bin/python", "other/python").splitlines()
+    expected = [line for line in expected if "um25c" not in line]
+    assert lines == [*expected, "  new:", "    address: ssh://x", "    wrap: [prlimit, --as=1]"]
+
+
+def test_a_file_that_would_be_wrong_is_left_alone(file: Path, tmp_path: Path) -> None:
+    """Nothing is written when the result could not be read, and the message names the file."""
+    with pytest.raises(IntentError, match=r"targets\.yaml:\d+ targets\.x: an address is"):
+        write_target(file, "x", {"address": "ssh://-x"})
+    assert file.read_text() == FULL
+    assert [path.name for path in tmp_path.iterdir()] == ["targets.yaml"]
+
+
+def test_the_first_target_makes_the_file(tmp_path: Path) -> None:
+    """A missing file and its folder are made."""
+    path = tmp_path / "deep" / "targets.yaml"
+    write_target(path, "pi", {"address": "ssh://pi"})
+    assert read_targets(path) == {"pi": DeclaredTarget("pi", "ssh://pi")}
+
+
+def test_where_the_file_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment may name another file than the one of the user's configuration folder."""
+    monkeypatch.delenv("AUTOEDGE_TARGETS", raising=False)
+    assert targets_file().parts[-2:] == ("autoedge", "targets.yaml")
+    monkeypatch.setenv("AUTOEDGE_TARGETS", str(tmp_path / "x.yaml"))
+    assert targets_file() == tmp_path / "x.yaml"
+
+
+def test_what_a_name_means(file: Path) -> None:
+    """Names of the file come first, then local, then addresses, which get a name of their own."""
+    known = read_targets(file)
+    assert declared("pi4", known) is known["pi4"]
+    assert declared("local", known) is known["local"]
+    assert declared("local", {}) == DeclaredTarget("local")
+    assert declared("ssh://Pi@host:22", {}) == DeclaredTarget("pi-host-22", "ssh://Pi@host:22")
+    with pytest.raises(IntentError, match="did you mean pi4"):
+        declared("pi5", known)
+    with pytest.raises(IntentError, match="an address is"):
+        declared("ssh://host:99999", known)
+
+
+def test_opening_gives_the_right_kind(tmp_path: Path) -> None:
+    """Without an address it is this machine, else one over SSH; ``host`` names the machine in both cases."""
+    folders = {"blobs": tmp_path / "blobs", "jobs": tmp_path / "jobs"}
+    here = open_target(DeclaredTarget("here", host="h"), {}, **folders)
+    there = open_target(DeclaredTarget("there", "ssh://x", host="h"), {}, **folders)
+    assert isinstance(here, LocalTarget)
+    assert isinstance(there, SshTarget)
+    assert here.machine == there.machine
+    others = [open_target(DeclaredTarget(name, "ssh://x"), {}, **folders).machine for name in ("a", "b")]
+    assert len({here.machine, *others}) == 3
+
+
+@given(st.text(max_size=40))
+def test_no_word_of_an_address_is_an_option(text: str) -> None:
+    """Whatever is read as an address, neither host nor user begins with a hyphen or holds a space."""
+    try:
+        address = Address.parse(text)
+    except ValueError:
+        return
+    for word in (address.host, address.user or "user"):
+        assert word
+        assert not word.startswith("-")
+        assert not any(character.isspace() for character in word)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ssh://host", Address("host")),
+        ("ssh://pi@host:22/", Address("host", "pi", 22)),
+        ("pi@10.0.0.2", Address("10.0.0.2", "pi")),
+        ("ssh://[::1]:2200", Address("::1", None, 2200)),
+        ("shelf", Address("shelf")),
+    ],
+)
+def test_addresses(text: str, expected: Address) -> None:
+    """An address may leave out the scheme, the user and the port."""
+    assert Address.parse(text) == expected

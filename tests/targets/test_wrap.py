@@ -1,0 +1,44 @@
+"""A command in front of the agent: what it takes away is seen, and is another device to the measurements."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from autoedge.targets.local import LocalTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from autoedge.targets.ssh import SshTarget
+
+    Make = Callable[..., SshTarget]
+
+MIB = 2**20
+
+
+def _one_core() -> tuple[str, ...]:
+    return ("taskset", "-c", str(min(os.sched_getaffinity(0))))
+
+
+def test_wrap_over_ssh(make: Make, job: dict[str, Any], files: dict[str, Path]) -> None:
+    """An agent on one core and with a memory limit says so, has a fingerprint of its own, and measures."""
+    plain = make("plain").probe()
+    with make("small", wrap=(*_one_core(), "prlimit", f"--as={6000 * MIB}")) as target:
+        assert target.device is not None
+        assert target.device.cores == 1
+        assert target.device.memory_mib == min(6000, plain.memory_mib)
+        assert target.device.machine == plain.machine
+        assert target.device.fingerprint != plain.fingerprint
+        target.send_files(files)
+        assert "done" in target.run(job, {}).body
+
+
+def test_wrap_of_this_machine(tmp_path: Path) -> None:
+    """A local agent can be wrapped too."""
+    folders = {"blobs": tmp_path / "blobs", "jobs": tmp_path / "jobs"}
+    with LocalTarget({}, **folders, wrap=(*_one_core(), "prlimit", f"--as={6000 * MIB}")) as target:
+        assert target.device is not None
+        assert target.device.cores == 1
+        assert target.device.memory_mib <= 6000
