@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from autoedge.bench.presets import PowerPlan
+from autoedge.bench.power_plan import PowerPlan
 from autoedge.bench.quality import TOLERANCE
 from autoedge.measurement import Phase
 from autoedge.metric import AT_RATE

@@ -138,7 +138,7 @@ def test_size_of_the_shipped_space(docs: Path) -> None:
     """The numbers of candidates that the page names are right."""
     file = read_space_file(catalog_folder("search_spaces") / "onnxruntime-cpu.yaml")
     device = Device("m", "x86_64", "cpu", 2, 2, 1024, "Linux", "3.11", {"onnxruntime": "1"})
-    space = Space(file, [ModelFacts("model", "fp32")], device, "local", {})
+    space = Space(file, [ModelFacts("model", "fp32")], {"local": device}, {})
     text = (docs / "spaces.md").read_text(encoding="utf-8")
     assert f"{len(space):,} candidates" in text
     assert f"more than {MOST:,} candidates" in text

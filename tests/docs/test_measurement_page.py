@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
 
+from autoedge.agent import conditions, job
 from autoedge.agent.job import run_job
-from autoedge.bench import intervals, quality, steady, summary
-from autoedge.bench.energy_estimate import _GENERIC, BAND, PowerModel
+from autoedge.bench import intervals, power, quality, steady, summary
 from autoedge.bench.looks import LOOKS, level_at
 from autoedge.bench.percentile import CONFIDENCE, calls_needed
 from autoedge.bench.presets import PRESETS
@@ -68,20 +69,15 @@ def test_levels_agree(table: Table) -> None:
             assert float(told.rstrip(" %")) == pytest.approx(100 * level_at(int(look), LOOKS, constraints))
 
 
-def test_energy_constants_agree(table: Table) -> None:
-    """The generic power models and the band are those of the code."""
-    rows = table("measurement.md", "architecture", "idle W")
-    assert {_code(row[0])[0] for row in rows if _code(row[0])} == _GENERIC.keys()
-    for name, idle, core in rows:
-        assert PowerModel.generic(name.strip("`"), None) == PowerModel(float(idle), float(core))
-    assert BAND == 0.5
-
-
 def test_flags_agree(table: Table) -> None:
     """The table has every flag that a measurement can raise, and no other."""
     worst = {"steady": False, "window_ns": 1e9, "machine_busy_s": 9.0, "cpu_s": 0.0, "major_faults": 1, "timer_ns": 1e9}
     raised = set(summary.process_flags(worst, np.full(100, 1000)))
-    expected = raised | set(get_args(steady.Steadiness)) - {"flat"}
+    source = inspect.getsource(power) + inspect.getsource(conditions.changes)
+    drawn = set(
+        re.findall(r'"(meter_\w+|idle_drift|net_unresolved|undervoltage|throttled|clock_unstable|governor)"', source)
+    )
+    expected = raised | drawn | set(get_args(steady.Steadiness)) - {"flat"}
     assert {_code(row[0])[0] for row in table("measurement.md", "flag", "raised when")} == expected
 
 
@@ -92,9 +88,8 @@ def test_sources_agree(table: Table) -> None:
 
 def test_phases_agree(table: Table) -> None:
     """The phases are those that a worker reports."""
-    import inspect
-
-    reported = re.findall(r'report\("([^"]+)"\)', inspect.getsource(run_job))
+    source = inspect.getsource(run_job).replace("_energy(call, feed, power, report)", inspect.getsource(job._energy))
+    reported = re.findall(r'report\("([^"]+)"\)', source)
     assert [row[0] for row in table("measurement.md", "phase", "what happens")] == reported
 
 
