@@ -57,6 +57,10 @@ class MeterError(AutoEdgeError):
     """A power meter is missing or gives nonsense."""
 
 
+class MeasurementError(AutoEdgeError):
+    """Measurements are possible, and none of them is valid: throttled, too noisy, a window too short."""
+
+
 class StoreError(AutoEdgeError):
     """The run folder or the measurement store cannot be used."""
 

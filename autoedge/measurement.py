@@ -27,6 +27,7 @@ class Phase(StrEnum):
     BASELINE = "baseline"
     SEARCH = "search"
     CONFIRM = "confirm"
+    SOAK = "soak"
 
 
 class Status(StrEnum):

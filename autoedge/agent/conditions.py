@@ -40,6 +40,24 @@ def snapshot(root: Path = Path("/"), ask: Ask = ask_vcgencmd) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in (None, {}, [])}
 
 
+def brief(look: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a snapshot what changes from second to second: for many of them in a row, in the same form.
+
+    Returns:
+        ``thermal`` without trips, ``throttle``, ``fans``, and ``clocks`` with the cores' current ones alone.
+    """
+    thermal, clocks = look.get("thermal", {}), look.get("clocks", {})
+    zones = [{"name": zone["name"], "temp_c": zone["temp_c"]} for zone in thermal.get("zones", ())]
+    cpus = {n: {"current_khz": cpu["current_khz"]} for n, cpu in clocks.get("cpus", {}).items() if "current_khz" in cpu}
+    found = {
+        "thermal": {"zones": zones, "cooling": thermal.get("cooling", [])},
+        "clocks": {"cpus": cpus},
+        "throttle": look.get("throttle", {}),
+        "fans": look.get("fans", []),
+    }
+    return {name: value for name, value in found.items() if value and any(value if name == "fans" else value.values())}
+
+
 def changes(
     before: Mapping[str, Any], after: Mapping[str, Any], during: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[str, ...]:

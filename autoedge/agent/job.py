@@ -1,8 +1,8 @@
 """One job from start to end: what a worker process does with one candidate.
 
 Phases: idle with an empty runtime, cold start, idle with the model loaded, warm-up to steady state, the latency window,
-peak memory, the energy windows, idle again, the workload's own rate, and the model's outputs on evaluation data. Idle,
-energy and rate are there when the job asks for them. Nothing is computed here that the host can compute.
+peak memory, the energy windows, idle again, the workload's own rate, a soak, and the model's outputs on evaluation
+data. Idle, energy, rate and soak are there when the job asks for them. Nothing is computed here that the host can.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
-from autoedge.agent import machine, stretches
+from autoedge.agent import machine, soaking, stretches
+from autoedge.agent.clocking import clock_seconds
 from autoedge.agent.feed import Feed
 
 if TYPE_CHECKING:
@@ -37,13 +38,14 @@ def run_job(job: Mapping[str, Any], expected: np.ndarray | None, runtime: Runtim
         job: ``model`` (path), ``knobs``, ``batch``, ``data`` (path or None), ``seed``, ``scores`` (output name),
             ``protocol``, ``evaluate`` (no, probe, full), ``tolerance``; ``power`` (see ``stretches``, with ``lead_s``,
             ``idle_s``, ``window_s``, ``windows``, ``tail_s``, ``signature``) where a meter watches; ``rate`` with
-            ``period_s``, ``lead_s`` and ``seconds`` where the workload's rate is to be tried.
+            ``period_s``, ``lead_s`` and ``seconds`` where the workload's rate is to be tried; ``soak`` (see
+            ``soaking``) where sustained behaviour is.
         expected: Scores of the first samples as another candidate with the same outputs gave them, for ``probe``.
         runtime: The engine.
         report: Called with the name of each phase as it begins.
 
     Returns:
-        The reply's JSON object and its arrays (``latency_ns``, ``warmup_ns``, ``scores``, ``at_rate_ns``).
+        The reply's JSON object and its arrays (``latency_ns``, ``warmup_ns``, ``scores``, ``at_rate_ns``, the soak's).
     """
     protocol, power = job["protocol"], job.get("power")
     marks = []
@@ -73,6 +75,9 @@ def run_job(job: Mapping[str, Any], expected: np.ndarray | None, runtime: Runtim
         report("at rate")
         stretch, arrays["at_rate_ns"] = stretches.at_rate(call, feed, **job["rate"])
         marks.append(stretch)
+    if job.get("soak"):
+        counters["soak"], series = soaking.soak(call, feed, job["soak"], float(np.median(warmup)), report)
+        arrays.update(series)
     body = {
         "marks": marks,
         "runtime_version": version,
@@ -179,6 +184,7 @@ def _counters() -> dict[str, float]:
         "involuntary_switches": usage.ru_nivcsw,
         "machine_busy_s": busy,
         "machine_total_s": total,
+        "machine_clock_s": clock_seconds(),
     }
 
 

@@ -1,8 +1,8 @@
 """The agent: takes commands on standard input, starts a worker for each job, answers on standard output.
 
 Commands are frames with a ``do``: ``hello``, ``clock``, ``survey``, ``meters``, ``meter``, ``have``, ``put``, ``run``,
-``cancel``, ``waiting``, ``fetch``, ``ack``. Each is answered by one frame; ``run`` sends ``phase`` frames before its
-answer. When standard input closes, the agent kills its worker and ends.
+``cancel``, ``enough``, ``waiting``, ``fetch``, ``ack``. Each is answered by one frame, but for the two that stop a job;
+``run`` sends ``phase`` frames before its answer. When standard input closes, the agent kills its worker and ends.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from autoedge.agent import machine
 from autoedge.agent.blobs import Blobs
 from autoedge.agent.child import Child, failure_of
 from autoedge.agent.frames import VERSION, Frame, FrameError, read_frame, write_frame
+from autoedge.agent.soaking import end_soak, in_soak
 from autoedge.agent.spool import Spool
 from autoedge.agent.turn import Turn
 from autoedge.agent.watch import OwnMeter, Watch
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 _WATCH_S = 0.05
 _TURN_S = 0.2
 _TRIES_A_SIGN = 20
+BEAT_S = 2.0
+"""A running job is heard of at least so often."""
+_STOPS = ("cancel", "enough")  # the second ends a soak with what it has; elsewhere there is nothing to keep
 
 
 class Agent:
@@ -61,8 +65,8 @@ class Agent:
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
             sender, frame = self._inbox.get()
-            if sender != "host" or frame.body.get("do") == "cancel":
-                continue  # too late: what was to be cancelled has ended
+            if sender != "host" or frame.body.get("do") in _STOPS:
+                continue  # too late: what was to be stopped has ended
             try:
                 body, arrays = self._answer(frame)
             except OSError as error:
@@ -155,7 +159,7 @@ class Agent:
         if not self._wait_for_turn():
             return {"cancelled": True}, {}
         started, begun = time.time(), time.monotonic()
-        watch = Watch(self._meter if job.get("metered") else None)
+        watch = Watch(self._meter if job.get("metered") else None, (job.get("soak") or {}).get("look_s", 0.0))
         try:
             self._child = Child(self._inbox, {**job, **paths}, frame.arrays)
             ended = self._watch(self._child, job["limits"], watch)
@@ -189,33 +193,52 @@ class Agent:
             sender, frame = self._inbox.get(timeout=seconds)
         except queue.Empty:
             return False
-        return bool(sender == "host" and frame.body.get("do") == "cancel")
+        return bool(sender == "host" and frame.body.get("do") in _STOPS)
 
     def _watch(self, child: Child, limits: Mapping[str, float], watch: Watch) -> Answer | None:
         """Wait for the worker's reply; None when the host cancelled."""
+        beat = time.monotonic() + BEAT_S
         while True:
-            if child.resident_mib() > limits["memory_mib"]:
-                limit = f"{limits['memory_mib']:.0f} MiB"
-                return {"failed": f"it used more than {limit} of resident memory (limits.memory) in {child.phase}"}, {}
-            if time.monotonic() - child.started > limits["time_s"]:
-                limit = f"{limits['time_s']:g} s"
-                return {"failed": f"it took longer than {limit} (limits.time) and was stopped during {child.phase}"}, {}
+            exceeded = _exceeded(child, limits)
+            if exceeded:
+                return {"failed": exceeded}, {}
+            watch.look(child.process.pid)
+            if time.monotonic() > beat:  # so that a host tells an agent that works from one that hangs
+                beat = time.monotonic() + BEAT_S
+                write_frame(self._answers, {"phase": child.phase})
             try:
                 sender, frame = self._inbox.get(timeout=_WATCH_S)
             except queue.Empty:
                 continue
             if sender == "host":
-                if frame.body.get("do") == "cancel":
+                if _stopped(child, frame.body.get("do")):
                     return None
                 continue
             if sender is not child:
                 continue  # the last words of an earlier worker
             if isinstance(frame, Frame) and not reply_of(frame.body):
                 child.phase = str(frame.body.get("phase", child.phase))
-                watch.phase(child.phase)
-                write_frame(self._answers, {"phase": child.phase})
+                write_frame(self._answers, {"phase": watch.phase(child.phase)})
                 continue
             reason = failure_of(frame, child)
             if reason is not None:
                 return {"failed": reason, "traceback": getattr(frame, "body", {}).get("traceback", "")}, {}
             return {"done": frame.body["done"]}, frame.arrays
+
+
+def _exceeded(child: Child, limits: Mapping[str, float]) -> str:
+    """Which limit a worker exceeds; empty where it keeps to all."""
+    if child.resident_mib() > limits["memory_mib"]:
+        limit = f"{limits['memory_mib']:.0f} MiB"
+        return f"it used more than {limit} of resident memory (limits.memory) in {child.phase}"
+    if time.monotonic() - child.started > limits["time_s"]:
+        return f"it took longer than {limits['time_s']:g} s (limits.time) and was stopped during {child.phase}"
+    return ""
+
+
+def _stopped(child: Child, command: Any) -> bool:
+    """Whether a command ends the job; a soak is told to end by itself, with what it has."""
+    if command == "enough" and in_soak(child.phase):
+        end_soak(child.process.pid)
+        return False
+    return command in _STOPS

@@ -15,7 +15,10 @@ from autoedge.bench.energy_estimate import PowerModel
 from autoedge.bench.making import Making
 from autoedge.bench.power import PowerOutcome, power_outcome
 from autoedge.bench.quality import QualityBook, write_npz
+from autoedge.bench.soak_series import SoakSeries
+from autoedge.bench.soak_timeline import raw_series
 from autoedge.bench.summary import process_details, process_flags, process_metrics
+from autoedge.bench.sustained import judge
 from autoedge.candidate import Candidate, Configuration
 from autoedge.errors import DataError, MeterError, ModelError, TargetError, Transient
 from autoedge.measurement import Measurement, Phase, Status
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
+    from autoedge.bench.energy_estimate import PowerEstimate
     from autoedge.bench.evidence import Evidence
     from autoedge.bench.metering import Metering, Recorded
     from autoedge.bench.task import Task
@@ -69,6 +73,7 @@ class Bench:
         metering: The targets' power meter; None where energy is estimated.
         estimate: The power model that estimates without a meter; None for generic constants.
         wanted: Names of the metrics that the intent decides on.
+        soak_s: Length of a soak.
     """
 
     def __init__(
@@ -83,8 +88,9 @@ class Bench:
         variant_of: Callable[[Configuration], ReadyVariant],
         variant_key: Callable[[Configuration], str],
         metering: Metering | None = None,
-        estimate: PowerModel | None = None,
+        estimate: PowerEstimate | None = None,
         wanted: frozenset[str] = frozenset(),
+        soak_s: float = 0.0,
     ) -> None:
         self._store = store
         self._folder = folder
@@ -97,6 +103,7 @@ class Bench:
         self._metering = metering
         self._estimate = estimate
         self._wanted = wanted
+        self._soak_s = soak_s
         self.quality = QualityBook(store, folder, task)
         (folder / "raw").mkdir(exist_ok=True)
 
@@ -154,7 +161,7 @@ class Bench:
         key = self._key(candidate, phase, replicate, session, variant)
         arrays = {}
         evaluate = "no"
-        if self._task.data is not None:
+        if self._task.data is not None and phase is not Phase.SOAK:
             expected = self.quality.expected(key["scores_key"])
             evaluate = "full" if expected is None else "probe"
             arrays = {} if expected is None else {"expected": expected}
@@ -257,6 +264,7 @@ class Bench:
             "configuration": configuration.canonical,
             "target": candidate.target,
             "arch": device.arch,
+            "cores": device.cores,
             "fingerprint": device.fingerprint,
             "runtime_version": version,
             "variant_hash": variant.sha256,
@@ -276,7 +284,7 @@ class Bench:
     def _job(
         self, candidate: Candidate, variant: ReadyVariant, key: Mapping[str, Any], evaluate: str, target: Target
     ) -> dict[str, Any]:
-        made = Making(self._task, self._protocol, self._limits, self._metering, self._wanted)
+        made = Making(self._task, self._protocol, self._limits, self._metering, self._wanted, self._soak_s)
         memory = target.device.memory_mib if target.device else None
         return {
             **made.job(candidate, Phase(key["phase"]), memory),
@@ -289,6 +297,8 @@ class Bench:
         key = reply.body["key"]
         if "failed" in reply.body:
             return self._store_failure(key, reply.body["failed"], reply.body)
+        if key["phase"] == Phase.SOAK:
+            return self._store_soak(reply, recorded)
         done, calls = reply.body["done"], reply.arrays["latency_ns"]
         metrics = process_metrics(done, reply.arrays, key, None if recorded else self._power_model(key))
         details = process_details(done, calls, key)
@@ -324,7 +334,17 @@ class Bench:
             key, reply.body, status=status, reason=reason, flags=flags, metrics=metrics, details=details, raw=raw
         )
 
-    def _power_model(self, key: Mapping[str, Any]) -> PowerModel:
+    def _store_soak(self, reply: Frame, recorded: Recorded | None) -> Measurement:
+        """A soak tells what the candidate sustains and nothing else; to throttle does not make it invalid."""
+        key, series = reply.body["key"], SoakSeries.of(reply)
+        found = judge(series, recorded, key["batch"], key["rate"])
+        raw = f"raw/{reply.body['job']}.npz"
+        write_npz(self._folder / raw, **raw_series(series, recorded))
+        details = {"soak": found.plain(), "conditions": reply.body.get("conditions", {}), "soak_s": self._soak_s}
+        outcome = {"status": Status.OK, "flags": found.flags, "metrics": found.metrics}
+        return self._record(key, reply.body, **outcome, details=details, raw=raw)
+
+    def _power_model(self, key: Mapping[str, Any]) -> PowerEstimate:
         return self._estimate or PowerModel.generic(key["arch"], self._task.idle_power.get(key["target"]))
 
     def _quality(self, reply: Frame) -> tuple[Mapping[str, Value], str]:

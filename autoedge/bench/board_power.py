@@ -53,6 +53,11 @@ class BoardPower:
         """Words for the figures."""
         return f"constants of {self.board}"
 
+    @property
+    def band(self) -> float:
+        """The same for all."""
+        return BAND
+
     def gross(self, usage: Usage) -> Watts:
         """By the time in which cores were busy, whoever used them."""
         return _banded(self.idle_w + self.span_w * usage.busy)

@@ -41,6 +41,10 @@ class PowerEstimate(Protocol):
     def origin(self) -> str:
         """Where the constants come from, in a few words."""
 
+    @property
+    def band(self) -> float:
+        """By which part the power of the whole device may be off, at worst."""
+
     def gross(self, usage: Usage) -> Watts:
         """Mean power of the whole device in use."""
 
@@ -64,6 +68,11 @@ class PowerModel:
     def origin(self) -> str:
         """Words for the figures."""
         return "generic constants"
+
+    @property
+    def band(self) -> float:
+        """The same for all."""
+        return BAND
 
     @classmethod
     def generic(cls, arch: str, idle_w: float | None) -> PowerModel:

@@ -11,7 +11,7 @@ from autoedge.bench.combine import between_spread, combine, drift_between, ratio
 from autoedge.bench.intervals import z_quantile
 from autoedge.errors import DataError
 from autoedge.measurement import Phase, Result, Source, Value
-from autoedge.metric import QUALITY
+from autoedge.metric import METRICS, QUALITY, SUSTAINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Data decide these, not processes: more processes add nothing.
 _OF_DATA = frozenset({*QUALITY, "size_mib"})
+# A soak decides these, one process of its own; processes of a candidate lie apart in them as in the plain metric.
+_OF_SOAK = {METRICS[name].key: METRICS[name.removesuffix("_sustained")].key for name in SUSTAINED}
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,15 @@ class Evidence:
         candidate_id: Whose they are.
         measurements: At least one, all valid, of one phase and protocol.
         spread: Between processes, for figures that rest on a single one.
+        soak: The candidate's valid soak, where there is one.
     """
 
-    def __init__(self, candidate_id: str, measurements: Sequence[Measurement], spread: Spread) -> None:
+    def __init__(
+        self, candidate_id: str, measurements: Sequence[Measurement], spread: Spread, soak: Measurement | None = None
+    ) -> None:
         self.candidate_id = candidate_id
         self.measurements = tuple(measurements)
+        self.soak = soak
         self._spread = spread
 
     @property
@@ -90,13 +96,16 @@ class Evidence:
 
     def result(self) -> Result:
         """All figures with 95 % intervals."""
-        keys = dict.fromkeys(key for measurement in self.measurements for key in measurement.metrics)
+        everything = [*self.measurements, *([self.soak] if self.soak else [])]
+        keys = dict.fromkeys(key for measurement in everything for key in measurement.metrics)
         values = {key: value for key in keys if (value := self.value(key)) is not None}
-        flags = tuple(dict.fromkeys(flag for measurement in self.measurements for flag in measurement.flags))
+        flags = tuple(dict.fromkeys(flag for measurement in everything for flag in measurement.flags))
         return Result(self.candidate_id, self.phase, self.processes, values, flags)
 
     def value(self, key: str, level: float = 0.95) -> Value | None:
         """One figure with its interval at a level; None where no process, or not every process, has it."""
+        if key in _OF_SOAK:
+            return self._sustained(key, level)
         values = [m.metrics[key] for m in self.measurements if key in m.metrics]
         if not values or len(values) < self.processes:
             return None
@@ -106,11 +115,7 @@ class Evidence:
         if first.source is Source.ESTIMATED:
             return _averaged(values)
         if len(values) == 1:
-            low, high = first.low, first.high
-            spread, dof = self._spread.by_metric.get(key, (0.0, 0))
-            if dof > 0:
-                low, high = single(first.value, low, high, *self._with_drift(key, spread, dof), level=level)
-            return Value(first.value, low, high, first.source, f"{first.estimator}, one process", 1)
+            return self._of_one(first, key, level)
         drift = self._spread.drift.get(key, (0.0, 0))
         middle, low, high = combine([value.value for value in values], level=level, drift=drift)
         low, high = min(low, middle), max(high, middle)
@@ -121,6 +126,18 @@ class Evidence:
         return Value(
             middle, low, high, first.source, f"geometric mean of processes, t on logs ({first.estimator})", len(values)
         )
+
+    def _sustained(self, key: str, level: float) -> Value | None:
+        value = self.soak.metrics.get(key) if self.soak is not None else None
+        return None if value is None else self._of_one(value, _OF_SOAK[key], level)
+
+    def _of_one(self, value: Value, key: str, level: float) -> Value:
+        """One process's figure, as wide as processes lie apart in a metric."""
+        low, high = value.low, value.high
+        spread, dof = self._spread.by_metric.get(key, (0.0, 0))
+        if dof > 0:
+            low, high = single(value.value, low, high, *self._with_drift(key, spread, dof), level=level)
+        return Value(value.value, low, high, value.source, f"{value.estimator}, one process", 1)
 
     def _with_drift(self, key: str, spread: float, dof: int) -> tuple[float, int]:
         """The spread of one process on one occasion: both parts, with Satterthwaite's degrees of freedom."""

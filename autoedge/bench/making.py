@@ -21,6 +21,10 @@ _SHARE_OF_MEMORY = 0.8
 _LOAD_ALLOWANCE_S = 60.0
 _SAMPLE_ALLOWANCE_S = 0.2
 _SIGNATURE_S = 10.0
+_NO_WINDOW = {"latency_calls": 1, "latency_seconds": 0.0}
+_MARK_S, _MARKS = 0.1, 1000
+_LOOK_S, _LOOKS = 2.0, 2000
+_KEPT_CALLS = 5_000_000  # 40 MB on the device
 _PATIENCE = 2  # a busy machine may take twice as long over stretches of a given length
 
 
@@ -34,6 +38,7 @@ class Making:
         limits: What one measurement may use; idle and energy stretches come on top of its time.
         metering: The target's meter, None without.
         wanted: Names of the metrics that the intent decides on.
+        soak_s: Length of a soak.
     """
 
     task: Task
@@ -41,21 +46,25 @@ class Making:
     limits: Limits
     metering: Metering | None
     wanted: frozenset[str]
+    soak_s: float = 0.0
 
     def job(self, candidate: Candidate, phase: Phase, memory_mib: int | None) -> dict[str, Any]:
         """A job but for its files and its key.
 
         Args:
             candidate: What to run.
-            phase: The workload's own rate is tried in the confirm rounds, unless the intent decides on it.
+            phase: The workload's own rate is tried in the confirm rounds, unless the intent decides on it. A soak has
+                no windows but itself.
             memory_mib: Of the device, where known.
         """
         configuration, parameters = candidate.configuration, self.protocol.parameters
-        plan = PowerPlan.of(parameters, self.metering.spec) if self.metering is not None else None
+        soak = self._soak() if phase is Phase.SOAK else None
+        plan = None if soak or self.metering is None else PowerPlan.of(parameters, self.metering.spec)
         power = self._power(plan)
-        rate = self._rate(configuration.batch, phase, plan)
+        rate = None if soak else self._rate(configuration.batch, phase, plan)
         lasting = sum(plan.stretches) + _SIGNATURE_S if plan else 0.0
         lasting += rate["lead_s"] + rate["seconds"] if rate else 0.0
+        lasting += self.soak_s if soak else 0.0
         longest = float(parameters["warmup_cap_seconds"]) + float(parameters["cap_seconds"]) + _LOAD_ALLOWANCE_S
         longest += self.task.samples * _SAMPLE_ALLOWANCE_S
         memory = float("inf") if memory_mib is None else memory_mib * _SHARE_OF_MEMORY
@@ -67,10 +76,11 @@ class Making:
             "seed": self.task.seed,
             "scores": self.task.scores.get(configuration.model),
             "tolerance": TOLERANCE,
-            "protocol": dict(parameters),
+            "protocol": {**parameters, **(_NO_WINDOW if soak else {})},
             "power": power,
             "metered": self.metering is not None and self.metering.on_device,
             "rate": rate,
+            "soak": soak,
             "limits": {
                 "time_s": (self.limits.time_s or longest) + _PATIENCE * lasting,
                 "memory_mib": self.limits.memory_mib or memory,
@@ -81,6 +91,15 @@ class Making:
         if plan is None or self.metering is None:
             return None
         return {**asdict(plan), "signature": self.metering.signature}
+
+    def _soak(self) -> dict[str, float]:
+        seconds = self.soak_s
+        return {
+            "seconds": seconds,
+            "mark_s": max(_MARK_S, seconds / _MARKS),
+            "look_s": max(min(_LOOK_S, seconds / 20), seconds / _LOOKS),
+            "keep": _KEPT_CALLS,
+        }
 
     def _rate(self, batch: int, phase: Phase, plan: PowerPlan | None) -> dict[str, float] | None:
         rate = self.task.rate

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Series = NDArray[np.float64]
 
 _FEWEST = 4
+_ROUNDING = 1e-9
+"""Values are equal that differ by no more than this share: what arithmetic makes of equal readings."""
 _GAP = 2.0
 """Two values further apart than so many periods have a gap between them."""
 
@@ -173,8 +175,8 @@ def check(trace: Trace, start_s: float, end_s: float) -> MeterCheck:
     time, power = _values(trace, _FEWEST)
     noise = _noise(time, power)
     window = window_energy(trace, start_s, end_s)
-    still = {"noise": window.parts.get("noise", math.nan), "quantisation": window.parts.get("quantisation", math.nan)}
-    # Of two windows each has its own scatter; gain and offset are the same in both.
+    # Of two windows each has its own scatter and edges; gain and offset are the same in both.
+    still = {name: window.parts.get(name, math.nan) for name in ("noise", "quantisation", "edges")}
     least_w = math.sqrt(2) * expanded(still, {"noise": max(1.0, window.n_eff - 1)}) / window.length_s
     return MeterCheck(
         summary=summary(trace),
@@ -207,9 +209,12 @@ def _noise(time: Series, power: Series) -> Noise:
     spread = float(since @ since)
     slope = float(since @ power) / spread if spread else 0.0
     rest = power - power.mean() - slope * since
+    if np.abs(rest).max() <= _ROUNDING * float(np.abs(power).max()):
+        rest = np.zeros_like(rest)
     error, _ = standard_error(rest)
     slope_error = error * math.sqrt(time.size / spread) if spread else math.inf
     differences = np.diff(np.unique(power))
+    differences = differences[differences > _ROUNDING * float(np.abs(power).max())]
     return Noise(
         sd_w=float(np.std(rest)),
         autocorrelation=float(rest[1:] @ rest[:-1]) / float(rest @ rest) if rest.any() else 0.0,

@@ -6,6 +6,7 @@ Either way the host ends up with traces on the device's clock, in which the job'
 from __future__ import annotations
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -54,6 +55,11 @@ class Metering(ABC):
     def on_device(self) -> bool:
         """Whether the agent records."""
         return False
+
+    @property
+    def power_w(self) -> float:
+        """The last value of the present recording; NaN where there is none on this machine."""
+        return math.nan
 
     @abstractmethod
     def begin(self) -> None:
@@ -132,6 +138,11 @@ class HostMetering(Metering):
         self._target = target
         self._recorder = Recorder(meter)
         self._before = target.clock_offset()
+
+    @property
+    def power_w(self) -> float:
+        """The last value of the present recording."""
+        return self._recorder.power_w
 
     def begin(self) -> None:
         """Compare clocks, and make sure that the meter is there."""

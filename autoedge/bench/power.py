@@ -139,7 +139,7 @@ class _Job:
         how = f"{self._windows[0].method}, {count} window{'s' * (count > 1)}, k = 2, {spec.name} at {spec.scope}"
         metrics = {
             "energy_mj": self._value(per.gross.energy_j * 1e3, per.gross.uncertainty_j * 1e3, f"gross, {how}"),
-            "power_w": self._value(per.power_w, per.power_w * _relative(per.gross), f"mean, {how}"),
+            "power_w": self._value(per.power_w, self._power_doubt(), f"mean, {how}"),
         }
         if per.net is not None and net:
             metrics["energy_net_mj"] = self._value(per.net.energy_j * 1e3, per.net.uncertainty_j * 1e3, f"net, {how}")
@@ -149,6 +149,11 @@ class _Job:
             )
         life = self._battery_life(metrics)
         return metrics if life is None else {**metrics, "battery_life_h": life}
+
+    def _power_doubt(self) -> float:
+        """Expanded uncertainty of the mean power in W: energy by time, whatever the number of calls in each window."""
+        microseconds = [max(1, round(1e6 * window.length_s)) for window in self._windows]
+        return 1e6 * combine_windows(self._windows, microseconds).gross.uncertainty_j
 
     def _battery_life(self, metrics: Mapping[str, Value]) -> Value | None:
         """From the power at the workload's rate where it was tried, else from idle and net."""
@@ -250,10 +255,6 @@ def _together(one: Idle, other: Idle) -> Idle:
     }
     power = share * one.power_w + (1 - share) * other.power_w
     return Idle(power, parts, seconds, one.n + other.n, one.n_eff + other.n_eff)
-
-
-def _relative(energy: PerItem) -> float:
-    return energy.uncertainty_j / energy.energy_j if energy.energy_j > 0 else 0.0
 
 
 def _systematic(energy: PerItem) -> float:

@@ -65,6 +65,7 @@ PRESETS: dict[str, dict[str, float | int]] = {
     },
     PAPER: {**_QUICK, "idle_samples": 4},
 }
+_SOAK_SECONDS = {"quick": 60.0, "standard": 300.0, "strict": 1800.0, PAPER: 60.0}
 _METERED = ("idle_seconds", "idle_samples", "energy_seconds", "energy_windows")
 
 
@@ -91,7 +92,7 @@ def protocol_for(
     usual = PRESETS[preset]
     parameters = {**usual, **overrides}
     idle = () if metered else _METERED
-    for name in (*idle, *(("rate_seconds",) if workload.get("rate") is None else ())):
+    for name in ("soak_seconds", *idle, *(("rate_seconds",) if workload.get("rate") is None else ())):
         parameters.pop(name, None)  # what is not done is no part of how it is done
     # A shorter or longer warm-up keeps the preset's proportions: its blocks and its patience go along.
     stretch = parameters["warmup_seconds"] / usual["warmup_seconds"]
@@ -101,6 +102,11 @@ def protocol_for(
     parameters["latency_calls"] = int(max([parameters["latency_calls"], *needed]))
     parameters |= {name: value for name, value in workload.items() if value is not None}
     return Protocol(preset, VERSION, parameters)
+
+
+def soak_seconds(preset: str, overrides: Mapping[str, float]) -> float:
+    """How long a finalist's soak lasts. It is no part of the protocol: all else is measured alike without it."""
+    return float(overrides.get("soak_seconds", _SOAK_SECONDS[preset]))
 
 
 def expected_seconds(protocol: Protocol, call_seconds: float, spec: MeterSpec | None = None) -> float:

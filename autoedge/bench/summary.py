@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autoedge.bench.energy_estimate import PowerModel, energy_metrics
+from autoedge.bench.energy_estimate import energy_metrics
 from autoedge.bench.intervals import block_bootstrap, mean_interval
 from autoedge.bench.percentile import calls_needed, early_stopping
 from autoedge.bench.steady import classify, outliers
+from autoedge.bench.usage import Usage
 from autoedge.measurement import Source, Value
 from autoedge.metric import PERCENTILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from autoedge.bench.energy_estimate import PowerEstimate
 
 _COARSE_TIMER = 0.01
 _BUSY_NEIGHBOURS = 0.05
@@ -74,14 +77,14 @@ def process_metrics(
     body: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray[Any, Any]],
     key: Mapping[str, Any],
-    power: PowerModel | None,
+    power: PowerEstimate | None,
 ) -> dict[str, Value]:
     """All metrics of one finished process but the quality ones, by metric key.
 
     Args:
         body: The worker's ``done`` object.
         arrays: Its arrays.
-        key: What the host sent along: ``batch``, ``rate``, ``battery_wh``, ``size_bytes``.
+        key: What the host sent along: ``batch``, ``rate``, ``battery_wh``, ``size_bytes``, ``cores``.
         power: For the energy estimate; None where a meter tells it.
     """
     calls = arrays["latency_ns"]
@@ -97,8 +100,7 @@ def process_metrics(
         return metrics
     return metrics | energy_metrics(
         power,
-        window_s=body["window_ns"] / 1e9,
-        cpu_s=body["cpu_s"],
+        Usage.of(body, body["window_ns"] / 1e9, key.get("cores", 1)),
         items=len(calls) * key["batch"],
         rate=key["rate"],
         battery_wh=key["battery_wh"],

@@ -90,8 +90,14 @@ def decide(constraint: Constraint, figure: Value | None, missing: str = "") -> D
     else:
         outcome, note = Outcome.NOT_MET, ""
     if figure.source is Source.ESTIMATED:
-        note = "; ".join(part for part in (note, "decided on an estimate") if part)
+        note = "; ".join(part for part in (note, f"decided on an estimate{_doubt(figure)}") if part)
     return Decision(constraint, outcome, figure, room, note)
+
+
+def _doubt(figure: Value) -> str:
+    """By how much an estimate may be off."""
+    off = max(figure.high - figure.value, figure.value - figure.low)
+    return f" that may be off by {100 * off / abs(figure.value):.0f} %" if figure.value else ""
 
 
 def not_measured(constraint: Constraint, figure: Value) -> bool:

@@ -1,4 +1,4 @@
-"""An intent without the places where its user keeps files."""
+"""An intent without the places where its user keeps files and devices."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import io
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from autoedge.intent.resolved import target_name
+
 _OF_FILES = frozenset({"models", "path", "evaluation", "calibration", "space"})
 
 
 def without_folders(text: str) -> str:
     """The YAML text with every path cut down to its file name; comments are left out too.
+
+    The address of a device becomes the name under which the rest of the bundle calls it.
 
     Args:
         text: An intent; one mapping in YAML.
@@ -31,7 +35,7 @@ def _cut(value: Any, *, of_files: bool) -> Any:
         return [_cut(item, of_files=of_files) for item in value]
     if isinstance(value, str) and (of_files or _absolute(value)):
         return PureWindowsPath(value).name or value  # knows both separators
-    return value
+    return target_name(value) if isinstance(value, str) else value
 
 
 def _absolute(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autoedge.deploy.compare import Check, Kept, compare
 from autoedge.measurement import Source
-from autoedge.metric import METRICS, QUALITY
+from autoedge.metric import METRICS, QUALITY, SUSTAINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -131,6 +131,8 @@ def _checks(bundle: Bundle, now: Remeasured, *, comparable: bool) -> Iterator[Ch
 def _unchecked(name: str, recorded: Value, *, labelled: bool, comparable: bool) -> str:
     if recorded.source is Source.ESTIMATED:
         return "an estimate, not a measurement"
+    if name in SUSTAINED:
+        return "it takes a soak: autoedge soak --bundle"
     if name == "agreement":
         return "it takes the outputs of the intent's reference model"
     if name in QUALITY:

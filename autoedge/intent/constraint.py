@@ -22,6 +22,8 @@ _OPERATOR = re.compile(r"<=|>=|=<|=>|==|!=|[<>=≤≥]")
 _SENSES: dict[str, Sense] = {"<=": "max", ">=": "min"}
 _BASELINE = re.compile(r"(.*?)\s*\bof\s+baseline", re.DOTALL)
 _LENGTH = 200
+# Conditions that a metric may be wanted under; each makes another metric: latency_p95 sustained.
+_CONDITIONS = ("sustained", "at rate")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def read_constraint(text: str, source: Source | None = None, decide: Decide | No
     """The constraint that an expression states.
 
     Args:
-        text: ``METRIC <= LIMIT``, ``METRIC >= LIMIT``, ``METRIC drop <= LIMIT`` or ``METRIC <= SHARE of baseline``.
+        text: ``METRIC <= LIMIT``, ``METRIC >= LIMIT``, ``METRIC drop <= LIMIT`` or ``METRIC <= SHARE of baseline``;
+            behind a latency may stand ``sustained`` or ``at rate``.
         source: ``measured`` when an estimate does not count.
         decide: By default quality is decided by its value, since more runs add no data, all else by its interval.
 
@@ -87,6 +90,9 @@ def read_constraint(text: str, source: Source | None = None, decide: Decide | No
     left, sense, right = _split(text)
     name, *words = left.split()
     metric = metric_named(name)
+    condition = " ".join(words)
+    if condition in _CONDITIONS:
+        metric, words = _under(metric, condition), []
     relative: Relative = "absolute"
     share = _BASELINE.fullmatch(right)
     if words:
@@ -119,6 +125,15 @@ def metric_named(name: str) -> Metric:
     if stem in METRICS:
         raise RuleError(f"a metric is written without its unit, but got {shown(name)}; write {stem}")
     raise RuleError(f"unknown metric {shown(name)}{suggestion(name, METRICS)}")
+
+
+def _under(metric: Metric, condition: str) -> Metric:
+    """The metric under a condition."""
+    end = "_" + condition.replace(" ", "_")
+    if metric.name + end not in METRICS:
+        known = ", ".join(name.removesuffix(end) for name in METRICS if name.endswith(end))
+        raise RuleError(f"{condition} goes with {known}, but got {metric.name}")
+    return METRICS[metric.name + end]
 
 
 def default_decide(metric: Metric) -> Decide:

@@ -35,7 +35,10 @@ def _document(intent: Intent) -> dict[str, Any]:
             "evaluation": intent.data.evaluation and str(intent.data.evaluation),
             "calibration": intent.data.calibration and str(intent.data.calibration),
         },
-        "targets": [{"name": target.name, "idle_power": _amount(target.idle_power, "W")} for target in intent.targets],
+        "targets": [
+            {"name": target.address or target.name, "idle_power": _amount(target.idle_power, "W")}
+            for target in intent.targets
+        ],
         "baseline": intent.baseline,
         "constraints": [_constraint(constraint) for constraint in intent.constraints],
         "objectives": [metric.name for metric in intent.objectives],

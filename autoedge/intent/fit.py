@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autoedge.intent.problem import shown
-from autoedge.metric import QUALITY
+from autoedge.metric import AT_RATE, OF_FINALISTS, QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +23,8 @@ def missing_for(metric: Metric, given: Callable[..., bool]) -> str | None:
     """
     if metric.name in QUALITY and not given("data", "evaluation"):
         return f"{metric.name} needs evaluation data; add data: {{evaluation: FILE.npz}}"
+    if metric.name in AT_RATE and not given("workload", "rate"):
+        return f"{metric.name} needs workload.rate; add workload: {{rate: 2 / s}}"
     if metric.name == "battery_life":
         missing = []
         if not given("battery"):
@@ -31,6 +33,13 @@ def missing_for(metric: Metric, given: Callable[..., bool]) -> str | None:
             missing.append("workload: {rate: 2 / s}")
         if missing:
             return f"battery_life needs battery and workload.rate; add {' and '.join(missing)}"
+    return None
+
+
+def no_objective(metric: Metric) -> str | None:
+    """Why a metric cannot be searched for, or None."""
+    if metric.name in OF_FINALISTS:
+        return f"{metric.name} is measured in the confirm rounds only; limit it with a constraint instead"
     return None
 
 

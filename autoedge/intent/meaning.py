@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from autoedge.intent.constraint import Constraint, metric_named, read_constraint
-from autoedge.intent.fit import clash, missing_for
+from autoedge.intent.fit import clash, missing_for, no_objective
 from autoedge.intent.problem import Loc, Problems, RuleError, escaped, shown, suggestion
 from autoedge.intent.resolved import (
+    ADDRESS,
+    NAME,
     Budget,
     DataEntry,
     Intent,
@@ -20,6 +23,7 @@ from autoedge.intent.resolved import (
     SearchEntry,
     TargetEntry,
     name_from,
+    target_name,
 )
 from autoedge.intent.schema import PROTOCOL_OVERRIDES, Lexicographic, ModelItem, TargetItem
 from autoedge.intent.units import dimension_of, quantity
@@ -177,19 +181,21 @@ class _Reader:
         return DataEntry(evaluation, calibration)
 
     def _targets(self) -> tuple[TargetEntry, ...]:
-        entries: list[TargetEntry] = []
+        entries: dict[str, TargetEntry] = {}
         for index, item in enumerate(self._file.targets):
             loc: Loc = ("targets", index)
-            name, idle = (item.name, item.idle_power) if isinstance(item, TargetItem) else (item, None)
+            text, idle = (item.name, item.idle_power) if isinstance(item, TargetItem) else (item, None)
             power = self._amount((*loc, "idle_power"), idle, "power", zero=True)
-            if name != "local":
-                rule = "targets over SSH are not supported yet; this version takes local"
-                self._wrong(loc, f"{rule}, but got {shown(name)}")
-            elif entries:
-                self._wrong(loc, "each target stands once, but local stands here again")
+            name = target_name(text)
+            is_address = re.fullmatch(ADDRESS, text, re.ASCII) is not None
+            if not is_address and not re.fullmatch(NAME, text):
+                rule = "takes local, the name of a target in the targets file, or ssh://user@host:port"
+                self._wrong(loc, f"{rule}, but got {shown(text)}")
+            elif name in entries:
+                self._wrong(loc, f"each target stands once, but {name} stands here again")
             else:
-                entries.append(TargetEntry(name, power))
-        return tuple(entries)
+                entries[name] = TargetEntry(name, power, text if is_address else None)
+        return tuple(entries.values())
 
     def _constraints(self) -> tuple[Constraint, ...]:
         constraints: list[Constraint] = []
@@ -228,9 +234,9 @@ class _Reader:
             metric = self._try(loc, metric_named, name)
             if metric is None:
                 continue
-            missing = missing_for(metric, self._shape.given)
-            if missing:
-                self._wrong(loc, missing)
+            for message in (missing_for(metric, self._shape.given), no_objective(metric)):
+                if message:
+                    self._wrong(loc, message)
             if metric in metrics:
                 self._wrong(loc, f"each objective stands once, but {name} stands here again")
             metrics.append(metric)

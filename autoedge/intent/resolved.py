@@ -15,12 +15,20 @@ if TYPE_CHECKING:
     from autoedge.intent.constraint import Constraint
     from autoedge.metric import Metric
 
+Preset = Literal["quick", "standard", "strict", "paper-2507.23093"]
 NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+ADDRESS = r"ssh://(?:\w[\w.-]{0,63}@)?(?:[A-Za-z0-9][\w.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?"
+"""User and host never begin with a hyphen, since they become words of a command line."""
 
 
 def name_from(text: str) -> str:
     """A name made of any text, such as a file's stem."""
     return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).lstrip("._-")[:64] or "model"
+
+
+def target_name(text: str) -> str:
+    """The name of a target that an intent gives by name or by address: ``ssh://pi@host:22`` is ``pi-host-22``."""
+    return name_from(text.removeprefix("ssh://")) if text.startswith("ssh://") else text
 
 
 def _check_name(what: str, name: str) -> None:
@@ -54,13 +62,24 @@ class DataEntry:
 
 @dataclass(frozen=True)
 class TargetEntry:
-    """A device by its name; ``idle_power`` in W when the user knows it."""
+    """A device to measure on.
+
+    Attributes:
+        name: Stands for it everywhere: ``local``, a name of the targets file, or made from the address.
+        idle_power: What it draws at rest in W, when the user knows it.
+        address: Where it is reached, when the intent says so itself: ``ssh://user@host:port``.
+    """
 
     name: str
     idle_power: float | None
+    address: str | None = None
 
     def __post_init__(self) -> None:
         _check_name("the name of a target", self.name)
+        if self.address is not None and not re.fullmatch(ADDRESS, self.address, re.ASCII):
+            raise ValueError(f"the address of a target matches {ADDRESS}, but got {self.address!r}")
+        if self.address is not None and self.name != target_name(self.address):
+            raise ValueError(f"the name of {self.address} is {target_name(self.address)}, but got {self.name!r}")
         if self.idle_power is not None and not (math.isfinite(self.idle_power) and self.idle_power >= 0):
             raise ValueError(f"idle power is at least 0 W, but got {self.idle_power}")
 
@@ -145,7 +164,7 @@ class SearchEntry:
 class ProtocolEntry:
     """The preset of the measurement protocol, and what is changed in it (seconds in s, the rest counts)."""
 
-    preset: Literal["quick", "standard", "strict"] = "standard"
+    preset: Preset = "standard"
     overrides: Mapping[str, float | int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

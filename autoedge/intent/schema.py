@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from autoedge.intent.resolved import NAME
+from autoedge.intent.resolved import NAME, Preset
 from autoedge.metric import METRICS
 
 _ENTRIES = 100  # in a list; an intent is written by hand
@@ -80,7 +80,7 @@ class DataSection(Section):
 class TargetItem(Section):
     """A target with what is known of it."""
 
-    name: Annotated[str, Field(description="Name of the target: local.", json_schema_extra={"enum": ["local"]})]
+    name: Annotated[str, Field(description="local, a name of the targets file, or an address: ssh://user@host:port.")]
     idle_power: Annotated[Quantity | None, Field(description="What it draws at rest, such as 0.4 W.")] = None
 
 
@@ -153,13 +153,25 @@ _Count = Annotated[int | None, Field(ge=1)]
 class ProtocolSection(Section):
     """How to measure: a preset, and what is changed in it."""
 
-    preset: Annotated[Literal["quick", "standard", "strict"], Field(description="Which preset.")] = "standard"
+    preset: Annotated[Preset, Field(description="Which preset.")] = "standard"
     warmup_calls: Annotated[_Count, Field(description="Calls before anything is timed, at least.")] = None
     warmup_seconds: Annotated[Quantity | None, Field(description="Time before anything is timed, at least.")] = None
     latency_calls: Annotated[_Count, Field(description="Timed calls, at least.")] = None
     latency_seconds: Annotated[Quantity | None, Field(description="Time of timed calls, at least.")] = None
     cap_seconds: Annotated[Quantity | None, Field(description="Timed calls end here in any case.")] = None
     processes: Annotated[_Count, Field(description="Fresh processes for each result.")] = None
+    idle_seconds: Annotated[Quantity | None, Field(description="With a power meter: each idle stretch, at least.")] = (
+        None
+    )
+    idle_samples: Annotated[_Count, Field(description="Fresh values of the meter in each idle stretch, at least.")] = (
+        None
+    )
+    energy_seconds: Annotated[Quantity | None, Field(description="Each energy window, at least.")] = None
+    energy_windows: Annotated[_Count, Field(description="Energy windows in each process.")] = None
+    rate_seconds: Annotated[Quantity | None, Field(description="How long finalists run at workload.rate.")] = None
+    soak_seconds: Annotated[
+        Quantity | None, Field(description="How long finalists are soaked, where a sustained metric is limited.")
+    ] = None
 
 
 PROTOCOL_OVERRIDES = tuple(name for name in ProtocolSection.model_fields if name != "preset")
@@ -194,7 +206,7 @@ class IntentFile(Section):
         list[
             Annotated[
                 _Text | Annotated[TargetItem, Tag("mapping")],
-                _either("takes a name, or a mapping with name and idle_power"),
+                _either("takes a name or an address, or a mapping with name and idle_power"),
             ]
         ],
         Field(min_length=1, max_length=_ENTRIES, description="Devices to measure on."),
@@ -229,7 +241,7 @@ class IntentFile(Section):
     limits: Annotated[LimitsSection, Field(description="What one measurement may use.")] = LimitsSection()
     search: Annotated[SearchSection, Field(description="Where and how to search.")] = SearchSection()
     protocol: Annotated[
-        Annotated[Literal["quick", "standard", "strict"], Tag("text")] | Annotated[ProtocolSection, Tag("mapping")],
+        Annotated[Preset, Tag("text")] | Annotated[ProtocolSection, Tag("mapping")],
         _either("takes a preset, or a mapping with preset"),
         Field(description="How to measure."),
     ] = "standard"

@@ -35,6 +35,8 @@ _LIMITS = """\
 # The reference, as given: relative limits and every gain are told against it.
 baseline: {baseline}
 
+# targets: [local, pi4, ssh://pi@host]   # where to measure; `autoedge targets add` gives a device its name
+
 # What must be kept: METRIC <= LIMIT or METRIC >= LIMIT. "of baseline" and "drop" compare with the reference.
 constraints:
 """

@@ -93,6 +93,11 @@ class Meter(ABC):
         """Why the recording broke off; empty while it runs."""
         return self._lost
 
+    @property
+    def latest_w(self) -> float:
+        """The last value of the present recording; NaN before the first."""
+        return self._last[0]
+
     def __enter__(self) -> Self:
         try:
             self._spec = self._open()

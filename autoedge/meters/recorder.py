@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,9 +26,14 @@ class Recorder:
         self._traces: list[Trace] = []
 
     def phase(self, name: str) -> None:
-        """The job enters a phase."""
-        if (name in WATCHED) != self._recording:
+        """The job enters a phase, or tells behind a colon how far it is in one."""
+        if (name.partition(":")[0] in WATCHED) != self._recording:
             self._toggle()
+
+    @property
+    def power_w(self) -> float:
+        """The meter's last value; NaN before the first, and while nothing is recorded."""
+        return self._meter.latest_w if self._recording else math.nan
 
     def finish(self) -> list[Trace]:
         """End, and hand over what was recorded, in order; nothing breaks when the meter was lost on the way."""

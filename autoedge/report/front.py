@@ -10,7 +10,7 @@ from autoedge.intent.problem import escaped
 from autoedge.metric import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 _FORMULA = ("=", "+", "-", "@")
 
 
-def front_table(rows: Sequence[Mapping[str, Any]], chosen: str, reference: str) -> pd.DataFrame:
-    """Candidates on the front, and the chosen one and the reference where they are not on it.
+def front_table(
+    rows: Sequence[Mapping[str, Any]], chosen: str, reference: str, elsewhere: Collection[str] = ()
+) -> pd.DataFrame:
+    """Candidates on the front, and the chosen one and the references where they are not on it.
 
     Args:
         rows: Standings as plain data.
         chosen: Id of the chosen candidate.
-        reference: Id of the reference.
+        reference: Id of the reference on its target.
+        elsewhere: Ids of the references on other targets.
 
     Returns:
         One row a candidate: ``candidate_id``, ``target``, ``chosen``, ``reference``, ``front``,
@@ -33,17 +36,18 @@ def front_table(rows: Sequence[Mapping[str, Any]], chosen: str, reference: str) 
     """
     import pandas as pd
 
-    shown = [row for row in rows if row["front"] or row["candidate_id"] in (chosen, reference)]
-    return pd.DataFrame([_flat(row, chosen, reference) for row in shown])
+    references = {reference, *elsewhere}
+    shown = [row for row in rows if row["front"] or row["candidate_id"] in {chosen, *references}]
+    return pd.DataFrame([_flat(row, chosen, references) for row in shown])
 
 
-def _flat(row: Mapping[str, Any], chosen: str, reference: str) -> dict[str, Any]:
+def _flat(row: Mapping[str, Any], chosen: str, references: Collection[str]) -> dict[str, Any]:
     configuration = row["configuration"]
     flat: dict[str, Any] = {
         "candidate_id": row["candidate_id"],
         "target": row["target"],
         "chosen": row["candidate_id"] == chosen,
-        "reference": row["candidate_id"] == reference,
+        "reference": row["candidate_id"] in references,
         "front": row["front"],
         "satisfies_constraints": row["feasible"],
         "outcome": str(row["outcome"]),

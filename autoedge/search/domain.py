@@ -59,8 +59,8 @@ class PoolDomain:
         return self._grid.find(params)
 
     def candidates(self, known: Sequence[int], best: Sequence[int], rng: np.random.Generator) -> NDArray[np.intp]:
-        """All that are unknown; of too many, those next to the best and a random choice."""
-        free = np.ones(len(self._grid), dtype=bool)
+        """All that are open and unknown; of too many, those next to the best and a random choice."""
+        free = self._grid.open.copy()
         free[list(known)] = False
         rows = np.flatnonzero(free) if free.any() else np.arange(len(free))
         if len(rows) <= MOST_CANDIDATES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from autoedge.errors import SpaceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -91,6 +92,7 @@ class Grid:
         distributions: One for each knob.
         categories: For each knob its number of categories, 0 for a number.
         units: Shape (candidates, knobs): the rank of a number, scaled to 0 .. 1, or the index of a category.
+        open: Shape (candidates,): which may be proposed at the moment.
 
     Args:
         pool: At least one candidate, all distinct.
@@ -119,8 +121,19 @@ class Grid:
         ranks = np.maximum(sizes - 1, 1)
         self.units = np.asfortranarray(np.where(np.array(self.categories) > 0, self._codes, self._codes / ranks))
 
+        self.open = np.ones(len(self._codes), dtype=bool)
+
     def __len__(self) -> int:
         return len(self._codes)
+
+    @contextmanager
+    def only(self, rows: NDArray[np.bool_] | None) -> Iterator[None]:
+        """Keep proposals to some candidates for a while: shape (candidates,), None for all."""
+        self.open = np.ones(len(self), dtype=bool) if rows is None else np.asarray(rows, dtype=bool)
+        try:
+            yield
+        finally:
+            self.open = np.ones(len(self), dtype=bool)
 
     def params(self, candidate: int) -> dict[str, Scalar]:
         """The level of each knob of a candidate."""

@@ -25,8 +25,8 @@ ABANDONED = "abandoned"  # user attribute of a trial that was never measured, so
 
 
 def free_candidates(grid: Grid, study: Study, trial: FrozenTrial | None = None) -> NDArray[np.bool_]:
-    """Mark the candidates that no other trial has measured, failed at, or holds at the moment."""
-    free = np.ones(len(grid), dtype=bool)
+    """Mark the open candidates that no other trial has measured, failed at, or holds at the moment."""
+    free = grid.open.copy()
     for other in study.get_trials(deepcopy=False):
         if (trial and other.number == trial.number) or ABANDONED in other.user_attrs:
             continue

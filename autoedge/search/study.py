@@ -24,6 +24,8 @@ from autoedge.search.strategies import make_sampler
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
@@ -156,15 +158,19 @@ class Board:
                 if candidate not in agreed:
                     self._add(row, found[candidate].system_attrs if candidate in found else {})
 
-    def propose(self) -> tuple[Trial, int] | None:
+    def propose(self, among: NDArray[np.bool_] | None = None) -> tuple[Trial, int] | None:
         """Ask the strategy for the candidate to measure next; None when all are measured or pending.
 
         Every proposal ends with ``complete``, ``fail`` or ``abandon``. Several may be pending, no two the same.
 
+        Args:
+            among: Shape (candidates,): which may be proposed, such as those of the machines that are idle; None for
+                all.
+
         Raises:
             StoreError: The storage cannot be used.
         """
-        with self._lock, self._told(), warnings.catch_warnings():
+        with self._lock, self._told(), self._grid.only(among), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             if not self.free:
                 return None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from autoedge.candidate import Scalar
 
 INACTIVE = "none"
+TARGET = "target"
+"""The knob that tells targets apart, where there are several."""
 MOST = 5_000_000
 """Candidates of one model beyond which a space is refused before it fills the memory."""
 

@@ -1,7 +1,8 @@
-"""The space of one intent on one target."""
+"""The space of one intent on its targets."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from autoedge.candidate import Candidate, Configuration, Scalar
 from autoedge.errors import SpaceError
-from autoedge.space.columns import INACTIVE, Axis, Knob, enumerate_columns, holds
+from autoedge.space.columns import INACTIVE, TARGET, Axis, Knob, enumerate_columns, holds
+from autoedge.space.limits import checked_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,21 +41,28 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A part of the space that is not searched, and why."""
+    """A part of the space that is not searched, and why; no model or no target stands for all of them."""
 
     model: str
     what: str
     reason: str
+    target: str = ""
+
+    def __str__(self) -> str:
+        where = " on ".join(name for name in (self.model, self.target) if name)
+        return f"{where}: no {self.what} ({self.reason})"
 
 
 class Space:
-    """All candidates of an intent on one target, as columns.
+    """All candidates of an intent on its targets, as columns.
+
+    Where there are several targets, ``target`` is one more knob, and each target has the levels that its own device
+    allows (threads up to its own cores).
 
     Args:
         file: The knobs.
         models: In the user's order.
-        device: The probed target.
-        target: Its name.
+        devices: The probed targets by name, in the user's order.
         limits: By knob, the levels that the intent allows.
 
     Raises:
@@ -69,28 +78,32 @@ class Space:
         self,
         file: SpaceFile,
         models: Sequence[ModelFacts],
-        device: Device,
-        target: str,
+        devices: Mapping[str, Device],
         limits: Mapping[str, Sequence[Scalar]],
     ) -> None:
-        self.target = target
         self._file = file
         self._models = {model.name: model for model in models}
-        self._device = device
+        self._devices = dict(devices)
         self.left_out: list[LeftOut] = []
-        limited = _checked_limits(file, device, limits, models)
-        self._offered = {rule.name: tuple(limited.get(rule.name) or rule.levels_on(device)) for rule in file.knobs}
+        precisions = {model.name: model.precision for model in models}
+        self._limited = checked_limits(file, devices, limits, precisions)
         self._precisions = {
-            level for rule in file.knobs if rule.name == "precision" for level in rule.levels_on(device)
+            level
+            for rule in file.knobs
+            for device in devices.values()
+            if rule.name == "precision"
+            for level in rule.levels_on(device)
+        }
+        self._offered = {
+            name: {rule.name: tuple(self._limited.get(rule.name) or rule.levels_on(device)) for rule in file.knobs}
+            for name, device in devices.items()
         }
         self._axes = [Axis(Knob("model", tuple(self._models), ordered=False), {})]
-        self._axes += [self._axis(rule, limited=rule.name in limited) for rule in file.knobs]
+        if len(devices) > 1:
+            self._axes.append(Axis(Knob(TARGET, tuple(devices), ordered=False), {}))
+        self._axes += [self._axis(rule) for rule in file.knobs]
         self.knobs = {axis.knob.name: axis.knob for axis in self._axes}
-        parts = [self._part(model) for model in models if model.name in limited.get("model", self._models)]
-        self.codes = np.concatenate(parts) if parts else np.zeros((0, len(self._axes)), np.int32)
-        if len(self.codes) == 0:
-            reasons = "; ".join(f"{left.model}: no {left.what} ({left.reason})" for left in self.left_out)
-            raise SpaceError(f"no candidate is left{': ' + reasons if reasons else ''}; widen search.knobs")
+        self.codes = self._enumerated()
         sizes = [len(knob.levels) for knob in self.knobs.values()]
         self._radix = np.cumprod([1, *sizes[:-1]], dtype=np.int64)
         keys = self.codes.astype(np.int64) @ self._radix
@@ -100,9 +113,14 @@ class Space:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def _axis(self, rule: KnobRule, *, limited: bool) -> Axis:
-        levels = self._offered[rule.name]
-        if rule.name == "precision" and not limited:
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets, in the user's order."""
+        return tuple(self._devices)
+
+    def _axis(self, rule: KnobRule) -> Axis:
+        levels = tuple(dict.fromkeys(level for offered in self._offered.values() for level in offered[rule.name]))
+        if rule.name == "precision" and "precision" not in self._limited:
             levels = tuple(dict.fromkeys([*levels, *(model.precision for model in self._models.values())]))
         if rule.name == "batch":
             fixed = {model.fixed_batch for model in self._models.values() if model.fixed_batch is not None}
@@ -113,8 +131,33 @@ class Space:
             levels = (INACTIVE, *levels)
         return Axis(Knob(rule.name, levels, rule.ordered), rule.when)
 
-    def _part(self, model: ModelFacts) -> np.ndarray:
-        """The candidates of one model."""
+    def _enumerated(self) -> np.ndarray:
+        parts = []
+        usable = [name for name in self._devices if self._has_levels(name)]
+        for model in self._models.values():
+            if model.name in self._limited.get("model", self._models):
+                levels = self._levels_of(model)
+                parts += [self._part(levels, target) for target in usable if levels is not None]
+        codes = np.concatenate(parts) if parts else np.zeros((0, len(self._axes)), np.int32)
+        if len(codes) == 0:
+            reasons = "; ".join(map(str, self.left_out))
+            raise SpaceError(f"no candidate is left{': ' + reasons if reasons else ''}; widen search.knobs")
+        return codes
+
+    def _has_levels(self, target: str) -> bool:
+        """Whether limits leave a target something of every knob: four threads are nothing for two cores."""
+        device = self._devices[target]
+        for rule in self._file.knobs:
+            levels = rule.levels_on(device)
+            asked = self._limited.get(rule.name)
+            if asked is not None and not isinstance(rule.levels, tuple) and not set(asked) & set(levels):
+                reason = f"it has {', '.join(map(str, levels))}"
+                self.left_out.append(LeftOut("", f"{rule.name} {', '.join(map(str, asked))}", reason, target))
+                return False
+        return True
+
+    def _levels_of(self, model: ModelFacts) -> dict[str, np.ndarray] | None:
+        """By knob, the level numbers of one model wherever it runs; None when limits leave none."""
         allowed = {"model": np.array([list(self._models).index(model.name)])}
         if "precision" in self.knobs:
             levels = self.knobs["precision"].levels
@@ -124,42 +167,52 @@ class Space:
             usable = [i for i, level in enumerate(levels) if self._can_be(model, str(level))]
             if not usable:
                 self.left_out.append(LeftOut(model.name, "candidate", f"it is {model.precision} and limits leave none"))
+                return None
             allowed["precision"] = np.array(usable, int)
         if "batch" in self.knobs and model.fixed_batch is not None:
             levels = self.knobs["batch"].levels
             allowed["batch"] = np.array([levels.index(model.fixed_batch)])
             if len(levels) > 1:
                 self.left_out.append(LeftOut(model.name, "other batch", f"its batch is fixed at {model.fixed_batch}"))
-        elif "batch" in self.knobs:
-            offered = self._offered["batch"]
-            allowed["batch"] = np.array([i for i, n in enumerate(self.knobs["batch"].levels) if n in offered], int)
-        if any(len(levels) == 0 for levels in allowed.values()):
-            return np.zeros((0, len(self._axes)), np.int32)
+        return allowed
+
+    def _part(self, levels: Mapping[str, np.ndarray], target: str) -> np.ndarray:
+        """The candidates of one model on one target."""
+        allowed = dict(levels)
+        if TARGET in self.knobs:
+            allowed[TARGET] = np.array([self.targets.index(target)])
+        for rule in self._file.knobs:
+            if rule.name not in allowed:
+                mine = set(self._offered[target][rule.name])
+                if not isinstance(rule.levels, tuple):
+                    mine &= set(rule.levels_on(self._devices[target]))
+                known = self.knobs[rule.name].levels
+                allowed[rule.name] = np.array([i for i, level in enumerate(known) if level in mine], int)
         return enumerate_columns(self._axes, allowed)
 
     def _can_be(self, model: ModelFacts, level: str) -> bool:
         if level == model.precision:
             return True
-        makeable = level in self._offered["precision"] and level in self._precisions
+        makeable = level in self._precisions and level in self._limited.get("precision", self._precisions)
         return makeable and model.precision == "fp32" and level not in model.refused
 
     def candidate(self, row: int) -> Candidate:
         """The candidate of a row."""
         values = {knob.name: knob.levels[code] for knob, code in zip(self.knobs.values(), self.codes[row], strict=True)}
-        return self._candidate(values)
+        return self._candidate(values, str(values.get(TARGET, self.targets[0])))
 
-    def default(self, model: str) -> Candidate:
-        """A model as given, batch 1 (or its own), the runtime's defaults; it may lie outside the searched space."""
+    def default(self, model: str, target: str) -> Candidate:
+        """A model as given, batch 1 (or its own), the runtime's defaults there; it may lie outside the search."""
         facts = self._models[model]
         values: dict[str, Scalar] = {"model": model}
         for rule in self._file.knobs:
-            value = facts.precision if rule.name == "precision" else rule.default_on(self._device)
+            value = facts.precision if rule.name == "precision" else rule.default_on(self._devices[target])
             if rule.name == "batch" and facts.fixed_batch is not None:
                 value = facts.fixed_batch
             values[rule.name] = INACTIVE if value is None else value
-        return self._candidate(values)
+        return self._candidate(values, target)
 
-    def _candidate(self, values: Mapping[str, Scalar]) -> Candidate:
+    def _candidate(self, values: Mapping[str, Scalar], target: str) -> Candidate:
         recipe: dict[str, Scalar] = {}
         knobs: dict[str, Scalar] = {}
         for rule in self._file.knobs:
@@ -167,14 +220,16 @@ class Space:
             if all(name in applying and holds(condition, values[name]) for name, condition in rule.when.items()):
                 (recipe if rule.recipe else knobs)[rule.name] = values[rule.name]
         configuration = Configuration(str(values["model"]), recipe, self._file.runtime, knobs)
-        return Candidate(configuration, self.target)
+        return Candidate(configuration, target)
 
     def row(self, candidate: Candidate) -> int | None:
         """The row of a candidate; None when it lies outside."""
         configuration = candidate.configuration
-        if candidate.target != self.target or configuration.runtime != self._file.runtime:
+        if candidate.target not in self._devices or configuration.runtime != self._file.runtime:
             return None
         values = {"model": configuration.model, **configuration.recipe, **configuration.knobs}
+        if TARGET in self.knobs:
+            values[TARGET] = candidate.target
         if not values.keys() <= self.knobs.keys():
             return None
         key = 0
@@ -190,40 +245,40 @@ class Space:
         # A missing knob was looked up as one that does not apply: it may not be missing.
         return row if self.candidate(row).candidate_id == candidate.candidate_id else None
 
+    def rows_on(self, target: str) -> np.ndarray:
+        """Which rows are candidates on a target: bool of shape (candidates,)."""
+        if TARGET not in self.knobs:
+            return np.full(len(self), target in self._devices)
+        levels = self.knobs[TARGET].levels
+        code = levels.index(target) if target in levels else -1
+        return np.asarray(self.codes[:, list(self.knobs).index(TARGET)] == code)
+
     def features(self) -> tuple[tuple[str, ...], np.ndarray]:
-        """Names and values, float (candidates, features), of what is known of a candidate before measuring."""
+        """Names and values, float (candidates, features), of what is known of a candidate before measuring.
+
+        They are the model's and, where there are several targets, the device's: what differs between them.
+        """
         names = tuple(sorted({name for model in self._models.values() for name in model.features}))
         table = np.array([[model.features.get(name, np.nan) for name in names] for model in self._models.values()])
         table = table.reshape(len(self._models), len(names))
         unknown = np.isnan(table)
         if unknown.any():  # what is not known of a model must not tell it apart
             table = np.where(unknown, np.nanmean(np.where(unknown.all(0), 0.0, table), axis=0), table)
-        return names, table[self.codes[:, 0]]
+        of_model = table[self.codes[:, 0]]
+        if TARGET not in self.knobs:
+            return names, of_model
+        device_names, devices = _device_features(list(self._devices.values()))
+        return (*names, *device_names), np.hstack([of_model, devices[self.codes[:, 1]]])
 
 
-def _checked_limits(
-    file: SpaceFile, device: Device, limits: Mapping[str, Sequence[Scalar]], models: Sequence[ModelFacts]
-) -> dict[str, Sequence[Scalar]]:
-    from rapidfuzz.process import extractOne
-
-    offered: dict[str, tuple[Scalar, ...]] = {"model": tuple(model.name for model in models)}
-    offered |= {rule.name: rule.levels_on(device) for rule in file.knobs}
-    if "precision" in offered:
-        offered["precision"] = tuple(dict.fromkeys([*offered["precision"], *(model.precision for model in models)]))
-    for name, levels in limits.items():
-        if name not in offered:
-            near = extractOne(name, list(offered))
-            raise SpaceError(f"search.knobs: the space '{file.name}' has no knob '{name}'; nearest is '{near[0]}'")
-        typed = {(type(level), level) for level in offered[name]}  # since True is 1 and 1.0 is, too
-        wrong = [level for level in levels if (type(level), level) not in typed and not _extends(file, name, level)]
-        if wrong or not levels:
-            known, given = (", ".join(map(str, each)) for each in (offered[name], wrong))
-            raise SpaceError(f"search.knobs.{name}: must be among {known}, but got {given or 'nothing'}")
-    return {name: tuple(dict.fromkeys(levels)) for name, levels in limits.items()}
-
-
-def _extends(file: SpaceFile, name: str, level: Scalar) -> bool:
-    """A count may be one that the file does not list (batch 32), unless the target sets its end (threads)."""
-    rule = next((rule for rule in file.knobs if rule.name == name), None)
-    listed = rule is not None and rule.ordered and isinstance(rule.levels, tuple)
-    return listed and isinstance(level, int) and not isinstance(level, bool) and level >= 1
+def _device_features(devices: Sequence[Device]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names and values, float (devices, features), of what tells devices apart."""
+    columns: dict[str, list[float]] = {
+        "device_log_cores": [math.log2(device.cores) for device in devices],
+        "device_log_physical_cores": [math.log2(device.physical_cores) for device in devices],
+        "device_log_memory": [math.log10(device.memory_mib) for device in devices],
+    }
+    for arch in sorted({device.arch for device in devices})[1:]:
+        columns[f"device_arch_{arch}"] = [float(device.arch == arch) for device in devices]
+    telling = {name: column for name, column in columns.items() if len(set(column)) > 1}
+    return tuple(telling), np.array(list(telling.values())).reshape(len(telling), len(devices)).T

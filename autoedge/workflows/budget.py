@@ -23,12 +23,14 @@ class Ledger:
         used: Processes that earlier starts used.
         store: Keeps the wall time.
         conditions: Names what is measured under; other conditions have a clock of their own.
+        soaks: Processes that the soaks of one finalist and its reference take beside the confirm rounds.
     """
 
-    def __init__(self, budget: Budget, used: int, store: Store, conditions: str = "elapsed") -> None:
+    def __init__(self, budget: Budget, used: int, store: Store, conditions: str = "elapsed", *, soaks: int = 0) -> None:
         self.budget = budget
         self.used = used
         self._store = store
+        self._soaks = soaks
         self._conditions = conditions
         self._before_s = float(store.fact(conditions) or 0.0)
         self._began = time.monotonic()
@@ -42,7 +44,7 @@ class Ledger:
     def reserve(self) -> int:
         """Processes kept for the confirm rounds: the share set, but enough for one finalist and the reference."""
         share = math.ceil(round(self.budget.measurements * self.budget.reserve, 6))  # 55 % of 100 are 55.00000000000001
-        return max(share, 2 * FIRST_LOOK)
+        return max(share, 2 * FIRST_LOOK + self._soaks)
 
     def book(self, processes: int) -> None:
         """Note processes as used, and the time."""

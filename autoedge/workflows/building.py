@@ -6,7 +6,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from autoedge.deploy.bundle import BundleSpec, build_bundle
-from autoedge.device import Device
 from autoedge.workflows.opening import reopened_run
 from autoedge.workflows.show import one_beginning
 from autoedge.workflows.standing import Standing, figures
@@ -28,6 +27,7 @@ def build_for(run: Run, standing: Standing, folder: Path) -> None:
         ModelError: Its model file cannot be made any more.
     """
     configuration = standing.candidate.configuration
+    site = run.sites[standing.candidate.target]
     info = run.prepared.infos[configuration.model]
     variant = run.shelf.variant(configuration)
     row = standing.evidence.measurements[0]
@@ -39,9 +39,9 @@ def build_for(run: Run, standing: Standing, folder: Path) -> None:
         inputs=info.inputs,
         outputs=info.outputs,
         scores=run.prepared.task.scores.get(configuration.model),
-        device=Device(**run.store.fact("device")),
+        device=site.device,
         result=standing.result,
-        protocol=run.protocol,
+        protocol=site.protocol,
         runtime_version=row.runtime_version,
         verdict={"outcome": shown["outcome"], "decisions": shown["decisions"]},
         intent=run.folder.intent.read_text(encoding="utf-8"),
@@ -57,7 +57,7 @@ def build_stored(root: Path, candidate_id: str, out: Path | None = None) -> Path
     Args:
         root: The run folder.
         candidate_id: Or the beginning of one.
-        out: The bundle's folder; by default ``bundle-ID`` in the run folder.
+        out: The bundle's folder; by default ``bundle-ID`` in the run folder, with the target where there are several.
 
     Raises:
         IntentError: No measured candidate, or several, have that id.
@@ -66,6 +66,7 @@ def build_stored(root: Path, candidate_id: str, out: Path | None = None) -> Path
     with reopened_run(root) as run:
         standings = stored_standings(run)
         name = one_beginning(candidate_id, list(standings))
-        folder = out or root / f"bundle-{name.partition('@')[0]}"
+        config_id, _, target = name.partition("@")
+        folder = out or root / "-".join(["bundle", config_id, *([target] if len(run.sites) > 1 else [])])
         build_for(run, standings[name], folder)
         return folder

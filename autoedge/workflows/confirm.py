@@ -1,4 +1,4 @@
-"""Confirm rounds: finalists and the reference again, in fresh processes, interleaved; decided at fixed looks only."""
+"""Confirm rounds: finalists and the reference of their target again, in fresh processes, interleaved; fixed looks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from autoedge.decide.verdict import Decision, Outcome, Verdict, decide
 from autoedge.measurement import Phase
 from autoedge.workflows.budget import FIRST_LOOK
 from autoedge.workflows.events import Note, StageBegan
+from autoedge.workflows.schedule import Process, measure_all
+from autoedge.workflows.sustain import measure_sustained, soak_cost
 
 if TYPE_CHECKING:
     from autoedge.candidate import Candidate
@@ -26,7 +28,7 @@ class Confirmed:
 
     Attributes:
         session: Names the rounds.
-        finalists: Confirmed candidates, the reference not among them unless it is one itself.
+        finalists: Confirmed candidates, references not among them unless they are finalists themselves.
         verdicts: By candidate id; undecided where the rounds did not suffice.
     """
 
@@ -38,38 +40,64 @@ class Confirmed:
 def confirm(run: Run, crew: Crew) -> Confirmed:
     """Choose finalists, measure them again and decide.
 
-    A session that was cut short goes on; a finished one is used again when it holds the present finalists.
+    A session that was cut short goes on; a finished one is used again when it holds the present finalists. Where the
+    targets of all finalists are lost on the way, others take their place.
+
+    Raises:
+        TargetError: No target is left.
     """
-    session, finalists = _session(run)
-    run.tell(StageBegan("confirm", f"{len(finalists)} finalist{'s' * (len(finalists) != 1)} and the reference"))
-    for look in LOOKS if session else ():
-        open_ones = [candidate for candidate in finalists if _open(run, candidate, session, look)]
-        if not open_ones or not _rounds(run, crew, session, open_ones, look):
+    while True:
+        session, finalists = _session(run)
+        references = "reference" if len({one.target for one in finalists}) == 1 else "references of their targets"
+        run.tell(StageBegan("confirm", f"{len(finalists)} finalist{'s' * (len(finalists) != 1)} and the {references}"))
+        lost = set(run.away)
+        _look(run, crew, session, finalists)
+        confirmed = Confirmed(
+            session, tuple(finalists), {c.candidate_id: stored_verdict(run, c, session) for c in finalists}
+        )
+        if set(run.away) == lost or not _in_vain(run, confirmed):
             break
-    verdicts = {candidate.candidate_id: stored_verdict(run, candidate, session) for candidate in finalists}
     if session:
         run.store.finish_session(session)
         run.store.set_fact("decided by", session)
-    return Confirmed(session, tuple(finalists), verdicts)
+    return confirmed
+
+
+def _look(run: Run, crew: Crew, session: str, finalists: list[Candidate]) -> None:
+    """Measure round after round, from look to look, for as long as anything is undecided."""
+    for look in LOOKS if session else ():
+        open_ones = [one for one in finalists if one.target not in run.away and _open(run, one, session, look)]
+        if not open_ones or not _rounds(run, crew, session, open_ones, look):
+            break
+        promising = [one for one in open_ones if _at(run, one, session, look).outcome is Outcome.UNDECIDED]
+        measure_sustained(run, crew, session, [one for one in promising if one.target not in run.away])
+
+
+def _in_vain(run: Run, confirmed: Confirmed) -> bool:
+    """Whether every finalist's target is lost and none of them is decided, though other targets have candidates."""
+    undecided = all(verdict.outcome is Outcome.UNDECIDED for verdict in confirmed.verdicts.values())
+    return undecided and all(one.target in run.away for one in confirmed.finalists) and bool(run.worth_confirming())
 
 
 def _session(run: Run) -> tuple[str, list[Candidate]]:
     """The rounds to go on with, or new ones, and who is in them.
 
-    A cut session goes on while the wish is the same; a finished one serves again for as long as it holds everyone that
-    would be chosen now. Without the means for a first look no session begins, so that none hides an earlier one.
+    A cut session goes on while the wish is the same and a finalist can be reached; a finished one serves again for as
+    long as it holds everyone that would be chosen now. Without the means for a first look no session begins, so that
+    none hides an earlier one.
     """
-    wanted = run.finalists(_affordable(run))
+    wanted = _wanted(run)
+    everyone = _with_references(run, wanted)
     for session, finished in run.store.sessions():
         plan = run.store.fact(f"finalists {session}") or {"wish": "", "finalists": []}
         kept = [run.candidates[name] for name in plan["finalists"] if run.is_open(name)]
         whole = len(kept) == len(plan["finalists"]) > 0
-        if whole and plan["wish"] == run.wish and (not finished or set(wanted) <= set(kept)):
+        serves = set(wanted) <= set(kept) if finished else any(one.target not in run.away for one in kept)
+        if whole and plan["wish"] == run.wish and serves:
             return session, kept
-        everyone = [*wanted, run.reference]
         if finished and all(len(_confirm_rows(run, one, session)) >= FIRST_LOOK for one in everyone):
             return session, wanted
-    if not run.ledger.may_confirm(FIRST_LOOK * len({*wanted, run.reference})):
+    if not run.ledger.may_confirm(FIRST_LOOK * len(everyone)):
         run.tell(Note("the budget leaves no room to confirm: nothing can be decided", warning=True))
         return "", wanted
     session = run.store.begin_session()
@@ -82,29 +110,48 @@ def _confirm_rows(run: Run, candidate: Candidate, session: str) -> list[Measurem
     return run.rows(candidate.candidate_id, (Phase.CONFIRM,), session)
 
 
-def _affordable(run: Run) -> int:
-    """As many finalists as the reserve pays for at the first look, the reference among the paid; at least one."""
+def _wanted(run: Run) -> list[Candidate]:
+    """As many finalists, best first, as the reserve pays for at the first look; at least one.
+
+    The reference of each target that has a finalist is among the paid.
+    """
     left = run.intent.budget.measurements - run.ledger.used
-    return max(1, min(run.ledger.reserve, max(left, 0)) // FIRST_LOOK - 1)
+    affordable = min(run.ledger.reserve, max(left, 0))
+    of_finalist, of_reference = (FIRST_LOOK + soaks for soaks in soak_cost(run.prepared.constraints))
+    wanted: list[Candidate] = []
+    targets: set[str] = set()
+    for candidate in run.worth_confirming():
+        cost = (len(wanted) + 1) * of_finalist + len(targets | {candidate.target}) * of_reference
+        if not wanted or cost <= affordable:
+            wanted.append(candidate)
+            targets.add(candidate.target)
+    return wanted
+
+
+def _with_references(run: Run, finalists: list[Candidate]) -> list[Candidate]:
+    """Finalists and the reference of each one's target, everyone once."""
+    return list(dict.fromkeys([*(run.reference_on(one.target) for one in finalists), *finalists]))
 
 
 def _rounds(run: Run, crew: Crew, session: str, finalists: list[Candidate], look: int) -> bool:
-    """Bring finalists and the reference to ``look`` processes each; False when the budget ends before that."""
-    everyone = {candidate.candidate_id: candidate for candidate in [run.reference, *finalists]}
+    """Bring finalists and their references to ``look`` processes each; False when the budget ends before that."""
+    everyone = {candidate.candidate_id: candidate for candidate in _with_references(run, finalists)}
     have = {(name, row.replicate) for name in everyone for row in run.rows(name, (Phase.CONFIRM,), session)}
-    missing = sum(look - len([1 for name, replicate in have if name == one and replicate < look]) for one in everyone)
-    if missing and not run.ledger.may_confirm(missing):
-        run.tell(
-            Note(f"the budget does not reach the look at {look} processes: {missing} more are needed", warning=True)
-        )
-        return False
+    plan: list[Process] = []
     for replicate in range(look):
         generator = np.random.default_rng([run.intent.search.seed, replicate])
         names = sorted(everyone)
-        for index in generator.permutation(len(names)):
-            name = names[index]
-            if (name, replicate) not in have:
-                run.measure(crew, everyone[name], Phase.CONFIRM, replicate, session)
+        shuffled = [names[index] for index in generator.permutation(len(names))]
+        plan += [Process(everyone[name], Phase.CONFIRM, replicate, session) for name in shuffled]
+    missing = [one for one in plan if (one.candidate.candidate_id, one.replicate) not in have]
+    if missing and not run.ledger.may_confirm(len(missing)):
+        run.tell(
+            Note(
+                f"the budget does not reach the look at {look} processes: {len(missing)} more are needed", warning=True
+            )
+        )
+        return False
+    measure_all(run, crew, missing)
     return True
 
 
@@ -127,11 +174,12 @@ def stored_verdict(run: Run, candidate: Candidate, session: str) -> Verdict:
 
 
 def _at(run: Run, candidate: Candidate, session: str, look: int) -> Verdict:
-    """All constraints at one look, from its first ``look`` processes and the reference's."""
+    """All constraints at one look, from its first ``look`` processes and those of the reference on its target."""
     level = level_at(look, LOOKS, max(1, len(run.prepared.constraints)))
     evidence = run.confirmed(candidate.candidate_id, session, look)
-    reference = run.confirmed(run.reference.candidate_id, session, look)
-    for name, known in ((candidate.configuration.model, evidence), (run.reference.configuration.model, reference)):
+    its_reference = run.reference_on(candidate.target)
+    reference = run.confirmed(its_reference.candidate_id, session, look)
+    for name, known in ((candidate.configuration.model, evidence), (its_reference.configuration.model, reference)):
         ended = 0 if known is None else known.processes
         if ended < FIRST_LOOK:
             return _undecided(run, candidate, f"only {ended} processes of '{name}' ended well; {FIRST_LOOK} are needed")
@@ -141,10 +189,14 @@ def _at(run: Run, candidate: Candidate, session: str, look: int) -> Verdict:
 def _unconfirmed(run: Run, candidate: Candidate) -> Verdict:
     """What the search says, without the right to decide."""
     evidence = run.explored(candidate.candidate_id)
-    reason = f"not confirmed: the budget left no room for {FIRST_LOOK} fresh processes"
+    lost = run.away.get(candidate.target)
+    why = (
+        f"the budget left no room for {FIRST_LOOK} fresh processes" if lost is None else f"its target was lost: {lost}"
+    )
+    reason = f"not confirmed: {why}"
     if evidence is None:
         return _undecided(run, candidate, reason)
-    told = run.verdict(evidence, run.explored(run.reference.candidate_id))
+    told = run.verdict(evidence, run.explored(run.reference_on(candidate.target).candidate_id))
     decisions = [Decision(d.constraint, Outcome.UNDECIDED, d.figure, d.slack, reason) for d in told.decisions]
     return Verdict(candidate.candidate_id, tuple(decisions))
 

@@ -24,62 +24,63 @@ class Crew:
     """Measurements in flight, at most one on a machine; a context manager.
 
     Args:
-        bench: Measures.
-        targets: Open targets by name.
+        benches: By target, what measures there.
+        targets: Open targets by name; those of one machine take turns.
         listener: Told what happens.
     """
 
-    def __init__(self, bench: Bench, targets: Mapping[str, Target], listener: Listener) -> None:
-        self._bench = bench
+    def __init__(self, benches: Mapping[str, Bench], targets: Mapping[str, Target], listener: Listener) -> None:
+        self._benches = benches
         self._targets = targets
         self._listener = listener
-        machines = {target.device.machine if target.device else name for name, target in targets.items()}
-        self.size = len(machines)
-        self._flying: list[Future[Measurement | None]] = []
-        self._pool = ThreadPoolExecutor(max_workers=self.size, thread_name_prefix="measure")
+        self._machines = {name: target.machine for name, target in targets.items()}
+        self._flying: dict[str, Future[Measurement | None]] = {}
+        self._pool = ThreadPoolExecutor(
+            max_workers=max(1, len(set(self._machines.values()))), thread_name_prefix="measure"
+        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
-        while any(not future.done() for future in self._flying):
+        while any(not future.done() for future in self._flying.values()):
             # Again and again, since a job that is just being sent hears only what comes after it; and whatever else
             # happens, since nothing may be cut off while it is being stored.
             with suppress(KeyboardInterrupt):
                 if kind is not None:
                     for target in self._targets.values():
                         target.cancel()
-                wait(self._flying, timeout=_PATIENCE_S)
+                wait(self._flying.values(), timeout=_PATIENCE_S)
+
+    def idle(self, target: str) -> bool:
+        """Whether the machine of a target measures nothing, and what it measured last was handed out by ``wait``."""
+        return self._machines[target] not in self._flying
 
     def start(self, candidate: Candidate, phase: Phase, replicate: int, session: str) -> Future[Measurement | None]:
-        """Begin a measurement; the future gives it once stored, or None when cancelled."""
-        future = self._pool.submit(self._measure, candidate, phase, replicate, session)
-        self._flying = [*(one for one in self._flying if not one.done()), future]
-        return future
+        """Begin a measurement on an idle machine.
 
-    def measure(self, candidate: Candidate, phase: Phase, replicate: int, session: str) -> Measurement:
-        """Measure now and wait.
-
-        Raises:
-            KeyboardInterrupt: The measurement was cancelled.
+        Returns:
+            Gives the measurement once it is stored, None when it was cancelled; raises TargetError when the target
+            cannot be reached any more.
         """
-        future = self.start(candidate, phase, replicate, session)
-        self.wait([future])
-        measurement = future.result()
-        if measurement is None:
-            raise KeyboardInterrupt
-        return measurement
+        if not self.idle(candidate.target):
+            raise RuntimeError(f"one measurement at a time on a machine, but '{candidate.target}' is busy")
+        future = self._pool.submit(self._measure, candidate, phase, replicate, session)
+        self._flying[self._machines[candidate.target]] = future
+        return future
 
     def wait(self, futures: list[Future[Measurement | None]]) -> set[Future[Measurement | None]]:
         """Wait for the first to end; short waits, so that Ctrl-C is heard at once."""
-        while True:
+        done: set[Future[Measurement | None]] = set()
+        while not done:
             done, _ = wait(futures, timeout=_PATIENCE_S, return_when=FIRST_COMPLETED)
-            if done:
-                return done
+        self._flying = {machine: future for machine, future in self._flying.items() if future not in done}
+        return done
 
     def _measure(self, candidate: Candidate, phase: Phase, replicate: int, session: str) -> Measurement | None:
         self._listener(Began(candidate))
-        return self._bench.measure(
+        bench = self._benches[candidate.target]
+        return bench.measure(
             candidate, phase, replicate, session, lambda doing: self._listener(Doing(candidate, doing))
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from autoedge.candidate import Candidate
     from autoedge.measurement import Measurement
 
-Stage = Literal["prepare", "baseline", "search", "confirm", "bundle"]
+Stage = Literal["prepare", "baseline", "search", "confirm", "bundle", "power"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,14 @@ class Note:
 
     text: str
     warning: bool = False
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A target cannot be reached, or is of no use, from here on; the run goes on with the others."""
+
+    target: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class Measured:
     best: tuple[Candidate, Mapping[str, float]] | None
 
 
-Event = StageBegan | Note | Began | Doing | Measured
+Event = StageBegan | Note | Lost | Began | Doing | Measured
 
 if TYPE_CHECKING:
     Listener = Callable[[Event], None]

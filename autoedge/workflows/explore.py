@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from autoedge.measurement import Phase
 from autoedge.search.study import Board, Row
 from autoedge.workflows.events import Note, StageBegan
+from autoedge.workflows.schedule import Process, land, launch, measure_all
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from autoedge.bench.evidence import Evidence
     from autoedge.candidate import Candidate
-    from autoedge.decide.verdict import Verdict
+    from autoedge.decide.verdict import Decision, Verdict
     from autoedge.measurement import Measurement
     from autoedge.workflows.crew import Crew
     from autoedge.workflows.run import Run
 
 
 def explore(run: Run, crew: Crew) -> None:
-    """Measure what the strategy proposes while the budget lasts."""
+    """Measure what the strategy proposes while the budget lasts.
+
+    Raises:
+        TargetError: No target is left.
+    """
     search = run.intent.search
-    run.tell(StageBegan("search", f"{search.strategy} over {len(run.space)} candidates"))
+    where = f" on {len(run.sites)} targets" if len(run.sites) > 1 else ""
+    run.tell(StageBegan("search", f"{search.strategy} over {len(run.space)} candidates{where}"))
     board = Board(
         run.store.url,
         run.intent.name,
@@ -43,28 +51,28 @@ def _search(run: Run, crew: Crew, board: Board) -> None:
     board.sync(_rows(run))
     flights: dict[Future[Measurement | None], tuple[Any, Candidate]] = {}
     while True:
-        while len(flights) < crew.size and run.ledger.may_search(run.search_cost * (1 + len(flights))):
-            proposal = _proposal(run, board)
+        while run.ledger.may_search(run.search_cost * (1 + len(flights))):
+            proposal = _proposal(run, crew, board)
             if proposal is None:
                 break
             flights[_start(run, crew, proposal[1])] = proposal
         if not flights:
+            if run.ledger.may_search(run.search_cost):
+                run.tell(Note("every candidate of the space is measured"))
             return
         for future in crew.wait(list(flights)):
             trial, candidate = flights.pop(future)
-            measurement = future.result()
+            measurement = land(run, candidate, future)
             if measurement is None:
-                raise KeyboardInterrupt
-            run.take(candidate, measurement)
-            if measurement.ok and len(_done(run, candidate)) < run.search_cost:
+                board.abandon(trial)
+            elif measurement.ok and len(_done(run, candidate)) < run.search_cost:
                 flights[_start(run, crew, candidate)] = (trial, candidate)
             else:
                 _tell(run, board, trial, candidate)
 
 
 def _start(run: Run, crew: Crew, candidate: Candidate) -> Future[Measurement | None]:
-    run.shelf.ready(candidate.configuration)  # here, since only the main thread hears Ctrl-C
-    return crew.start(candidate, Phase.SEARCH, len(_done(run, candidate)), "")
+    return launch(run, crew, Process(candidate, Phase.SEARCH, len(_done(run, candidate))))
 
 
 def _done(run: Run, candidate: Candidate) -> list[Measurement]:
@@ -73,22 +81,34 @@ def _done(run: Run, candidate: Candidate) -> list[Measurement]:
 
 def _finish_begun(run: Run, crew: Crew) -> None:
     """Complete candidates whose processes were cut short by an earlier stop."""
+    while (begun := _begun(run)) and run.ledger.may_search(1):
+        left = run.intent.budget.measurements - run.ledger.reserve - run.ledger.used
+        measure_all(run, crew, begun[:left])
+
+
+def _begun(run: Run) -> list[Process]:
+    """The next process of each candidate that was measured, but not as often as it should be."""
+    found = []
     for candidate_id in run.explored_ids():
         rows = run.rows(candidate_id, (Phase.SEARCH,))
-        while rows and all(row.ok for row in rows) and len(rows) < run.search_cost and run.ledger.may_search(1):
-            run.measure(crew, run.candidates[candidate_id], Phase.SEARCH, len(rows))
-            rows = run.rows(candidate_id, (Phase.SEARCH,))
+        candidate = run.candidates[candidate_id]
+        if candidate.target not in run.away and 0 < len(rows) < run.search_cost and all(row.ok for row in rows):
+            found.append(Process(candidate, Phase.SEARCH, len(rows)))
+    return found
 
 
-def _proposal(run: Run, board: Board) -> tuple[Any, Candidate] | None:
-    """The next candidate whose file is not known to be impossible; None when the space is exhausted."""
-    while (proposal := board.propose()) is not None:
+def _proposal(run: Run, crew: Crew, board: Board) -> tuple[Any, Candidate] | None:
+    """The next candidate for an idle machine, whose file is not known to be impossible; None when there is none."""
+    idle = [target for target in run.reachable if crew.idle(target)]
+    if not idle:
+        return None
+    among = np.logical_or.reduce([run.space.rows_on(target) for target in idle])
+    while (proposal := board.propose(among)) is not None:
         trial, row = proposal
         candidate = run.space.candidate(row)
         if not run.shelf.refused(candidate.configuration):
             return trial, candidate
         board.fail(trial, "its variant cannot be made")
-    run.tell(Note("every candidate of the space is measured"))
     return None
 
 
@@ -125,5 +145,12 @@ def _row(run: Run, index: int, candidate_id: str, known: tuple[Evidence, Verdict
     values = [evidence.value(metric.key) for metric in run.intent.objectives]
     if any(value is None for value in values):
         return Row(index, reason="an objective could not be measured")
-    constraints = {d.constraint.key: 1.0 if d.slack is None else -d.slack for d in verdict.decisions}
+    constraints = {d.constraint.key: _broken_by(d) for d in verdict.decisions}
     return Row(index, tuple(value.value for value in values if value is not None), constraints)
+
+
+def _broken_by(decision: Decision) -> float:
+    """How far a limit is broken, at most 0 where it is kept; what only the confirm rounds will tell counts as kept."""
+    if decision.open:
+        return 0.0
+    return 1.0 if decision.slack is None else -decision.slack

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoedge.bench.bench import Bench
-from autoedge.bench.presets import protocol_for
+from autoedge.bench.power_fit import FittedPower
+from autoedge.bench.power_models import calibrated, estimate_for
+from autoedge.bench.presets import protocol_for, soak_seconds
 from autoedge.catalog import catalog_folder
 from autoedge.device import Device
-from autoedge.errors import MeterError, SpaceError, StoreError, TargetError
+from autoedge.errors import SpaceError, StoreError, TargetError
 from autoedge.intent.dump import dump_resolved
-from autoedge.measurement import Source
+from autoedge.meters.spec import MeterSpec
 from autoedge.models.cache import VariantCache
-from autoedge.registry import places
 from autoedge.report.front import write_whole
 from autoedge.space.declaration import SpaceFile, read_space_file
-from autoedge.space.space import Space
+from autoedge.space.space import LeftOut, Space
 from autoedge.store.store import Store
-from autoedge.targets.local import LocalTarget
-from autoedge.workflows.events import Note, StageBegan, silent
+from autoedge.targets.declared import LOCAL
+from autoedge.workflows.connecting import connected, declared_targets
+from autoedge.workflows.events import Lost, Note, StageBegan, silent
 from autoedge.workflows.folder import RunFolder, cache_root
+from autoedge.workflows.metering import meter_notes, metered
 from autoedge.workflows.prepare import Prepared, prepare
 from autoedge.workflows.run import Run
+from autoedge.workflows.site import Site, none_left
 from autoedge.workflows.variants import VariantShelf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from autoedge.bench.energy_estimate import PowerEstimate
+    from autoedge.bench.metering import Metering
     from autoedge.intent.resolved import Intent
+    from autoedge.measurement import Protocol
     from autoedge.targets.base import Target
     from autoedge.workflows.events import Listener
-
-_ENERGY = ("energy", "energy_net", "power", "battery_life")
 
 
 def space_file(prepared: Prepared) -> SpaceFile:
@@ -58,34 +62,26 @@ def space_file(prepared: Prepared) -> SpaceFile:
     return read_space_file(path)
 
 
-def require_meters(intent: Intent) -> None:
-    """Refuse what only a power meter can decide.
-
-    Raises:
-        MeterError: A constraint wants energy measured; no target has a meter.
-    """
-    for constraint in intent.constraints:
-        if constraint.source is Source.MEASURED and constraint.metric.name in _ENERGY:
-            raise MeterError(
-                f"constraint '{constraint.text}' wants a measured figure, but target 'local' has no power meter; "
-                "drop `source: measured` to decide on an estimate (+/- 50 %)"
-            )
-
-
-def local_target(folder: RunFolder, cache: VariantCache) -> LocalTarget:
-    """The machine that runs the command, with the cache's files and the run's job folder."""
-    jobs = folder.jobs("local")
-    return LocalTarget(places("autoedge.runtimes"), blobs=cache.root / "blobs", jobs=jobs)
-
-
 @contextmanager
-def opened_run(intent: Intent, root: Path, listener: Listener = silent) -> Iterator[tuple[Run, dict[str, Target]]]:
-    """A run with its folder locked and its target's agent started; everything is closed at the end.
+def opened_run(
+    intent: Intent, root: Path, listener: Listener = silent, targets_file: Path | None = None
+) -> Iterator[tuple[Run, dict[str, Target]]]:
+    """A run with its folder locked and its targets' agents started; everything is closed at the end.
+
+    A target that cannot be reached, or lacks the runtime, is told of and left out; what it gave at earlier starts
+    counts all the same.
+
+    Args:
+        intent: As loaded.
+        root: The run folder.
+        listener: Told what happens.
+        targets_file: Where targets are declared; by default the user's own file.
 
     Raises:
-        AutoEdgeError: What is wrong with the intent, its files, the folder or the target.
+        TargetError: No target is left.
+        AutoEdgeError: What is wrong with the intent, its files or the folder.
     """
-    require_meters(intent)
+    intent, declarations = declared_targets(intent, targets_file)
     listener(StageBegan("prepare", "looking into models and data"))
     prepared = prepare(intent)
     folder = RunFolder(root)
@@ -94,39 +90,74 @@ def opened_run(intent: Intent, root: Path, listener: Listener = silent) -> Itera
         store = Store(folder.database)
         try:
             cache = VariantCache(cache_root())
-            with local_target(folder, cache) as target:
-                device = _probed(target)
-                store.set_fact("device", asdict(device))
-                targets: dict[str, Target] = {target.name: target}
-                assemble = partial(
-                    _run, prepared=prepared, folder=folder, store=store, cache=cache, device=device, listener=listener
-                )
-                run = assemble(targets=targets)
-                claimed = run.bench.claim(target)
-                run = assemble(targets=targets)
-                for row in claimed:
-                    run.log(run.candidates[row.candidate_id], row)
-                    listener(Note(f"a measurement of {row.candidate_id} had finished before the last stop"))
-                yield run, targets
+            listener(StageBegan("prepare", f"reaching {', '.join(one.name for one in declarations)}"))
+            with (
+                connected(declarations, folder, cache.root / "blobs") as (targets, unreached),
+                metered(intent, targets, declarations) as (meterings, broken),
+            ):
+                away = unreached | broken
+                found = {name: target.device for name, target in targets.items() if target.device is not None}
+                devices = stored_devices(store) | found
+                store.set_fact("devices", {name: asdict(device) for name, device in devices.items()})
+                specs = {name: metering.spec.to_json() for name, metering in meterings.items()}
+                # What a target that is away was measured with keeps its rows in force.
+                kept = {name: spec for name, spec in (store.fact("meters") or {}).items() if name in away}
+                store.set_fact("meters", kept | specs)
+                fitted = {
+                    name: model.to_json()
+                    for name, device in found.items()
+                    if name not in specs and (model := calibrated(device)) is not None
+                }
+                kept = {name: form for name, form in (store.fact("power models") or {}).items() if name in away}
+                store.set_fact("power models", kept | fitted)
+                parts = _Parts(prepared, folder, store, cache, listener, meterings)
+                run = parts.run(devices, away, targets)
+                if not run.reachable:
+                    raise none_left(run.away)
+                store.set_fact("away", run.away)
+                for name, reason in run.away.items():
+                    listener(Lost(name, reason))
+                estimates = {name: parts.estimate(name, device) for name, device in devices.items()}
+                for note in meter_notes(intent, run.reachable, parts.specs, estimates):
+                    listener(note)
+                _claim(run, targets)
+                run = parts.run(devices, away, targets)
+                yield run, {name: target for name, target in targets.items() if name not in run.away}
         finally:
             store.close()
 
 
+def _claim(run: Run, targets: Mapping[str, Target]) -> None:
+    """Store what finished on the targets while nobody was there to take it."""
+    for name in run.reachable:
+        try:
+            claimed = run.sites[name].bench.claim(targets[name])
+        except TargetError as error:
+            run.lose(name, error)
+            continue
+        known = run.store.candidates()
+        for row in claimed:
+            run.log(known[row.candidate_id], row)
+            run.tell(Note(f"a measurement of {row.candidate_id} had finished before the last stop"))
+
+
 @contextmanager
-def opened_plan(intent: Intent, listener: Listener = silent) -> Iterator[tuple[Run, dict[str, Target]]]:
+def opened_plan(
+    intent: Intent, listener: Listener = silent, targets_file: Path | None = None
+) -> Iterator[tuple[Run, dict[str, Target]]]:
     """A run in a folder that is thrown away: for looking at the space without leaving a trace."""
     import tempfile
 
     with (
         tempfile.TemporaryDirectory(prefix="autoedge-plan-") as folder,
-        opened_run(intent, Path(folder), listener) as run,
+        opened_run(intent, Path(folder), listener, targets_file) as run,
     ):
         yield run
 
 
 @contextmanager
 def reopened_run(root: Path, listener: Listener = silent) -> Iterator[Run]:
-    """A stored run as it stands, without its target: nothing can be measured.
+    """A stored run as it stands, without its targets: nothing can be measured.
 
     Raises:
         StoreError: The folder holds no run.
@@ -139,71 +170,121 @@ def reopened_run(root: Path, listener: Listener = silent) -> Iterator[Run]:
     prepared = prepare(load_intent(folder.intent))
     store = Store(folder.database)
     try:
-        device = store.fact("device")
-        if device is None:
+        devices = stored_devices(store)
+        if not devices:
             raise StoreError(f"{root}: the run has not reached its target yet; run `autoedge select` again")
-        cache = VariantCache(cache_root())
-        yield _run(
-            prepared=prepared,
-            folder=folder,
-            store=store,
-            cache=cache,
-            device=Device(**device),
-            targets={},
-            listener=listener,
-        )
+        parts = _Parts(prepared, folder, store, VariantCache(cache_root()), listener, {})
+        yield parts.run(devices, store.fact("away") or {}, {})
     finally:
         store.close()
 
 
-def _probed(target: LocalTarget) -> Device:
-    if target.device is None:
-        raise TargetError(f"target '{target.name}' did not say what it is")
-    return target.device
+def stored_devices(store: Store) -> dict[str, Device]:
+    """By target, what earlier starts found there; runs of the first release knew one target, ``local``."""
+    one = store.fact("device")
+    stored = store.fact("devices") or ({} if one is None else {LOCAL: one})
+    return {name: Device(**facts) for name, facts in stored.items()}
 
 
-def _run(
-    *,
-    prepared: Prepared,
-    folder: RunFolder,
-    store: Store,
-    cache: VariantCache,
-    device: Device,
-    targets: dict[str, Target],
-    listener: Listener,
-) -> Run:
-    intent = prepared.intent
-    file = space_file(prepared)
-    if file.runtime not in device.runtimes:
-        raise TargetError(f"target 'local' has no {file.runtime}; pip install {file.runtime}")
-    space = Space(file, prepared.facts, device, "local", intent.search.knobs)
-    shelf = VariantShelf(prepared, cache)
-    metrics = [constraint.metric.name for constraint in prepared.constraints]
-    metrics += [metric.name for metric in intent.objectives]
-    workload: dict[str, Any] = {"rate": intent.rate, "battery_wh": intent.battery_wh}
-    if prepared.task.data is not None and prepared.task.labels is None:
-        workload["reference"] = prepared.task.reference_key  # agreement is with it
-    workload |= {f"idle_w {target.name}": target.idle_power for target in intent.targets}
-    protocol = protocol_for(intent.protocol.preset, intent.protocol.overrides, metrics, workload)
-    bench = Bench(
-        store=store,
-        folder=folder.root,
-        task=prepared.task,
-        protocol=protocol,
-        limits=intent.limits,
-        targets=targets,
-        variant_of=shelf.variant,
-        variant_key=shelf.key,
-    )
-    return Run(
-        prepared=prepared,
-        folder=folder,
-        store=store,
-        space=space,
-        protocol=protocol,
-        shelf=shelf,
-        bench=bench,
-        fingerprint=device.fingerprint,
-        runtime_version=device.runtimes[file.runtime],
-        listener=listener,
-    )
+@dataclass(frozen=True)
+class _Parts:
+    """What a run is put together from, but for its targets."""
+
+    prepared: Prepared
+    folder: RunFolder
+    store: Store
+    cache: VariantCache
+    listener: Listener
+    meterings: Mapping[str, Metering]
+
+    @property
+    def specs(self) -> dict[str, MeterSpec]:
+        """By target, the meter that its rows are measured with."""
+        return {name: MeterSpec.from_json(form) for name, form in (self.store.fact("meters") or {}).items()}
+
+    def estimate(self, target: str, device: Device) -> PowerEstimate:
+        """What a target's power is estimated with while it has no meter."""
+        form = (self.store.fact("power models") or {}).get(target)
+        fitted = None if form is None else FittedPower.from_json(form)
+        return estimate_for(device, self.prepared.task.idle_power.get(target), fitted)
+
+    def run(self, devices: Mapping[str, Device], away: Mapping[str, str], targets: Mapping[str, Target]) -> Run:
+        """The run on the targets of its intent.
+
+        Args:
+            devices: By target, what is known of it; others are left out.
+            away: By target, why it cannot be reached.
+            targets: Those that can.
+
+        Raises:
+            TargetError: No target is left.
+            SpaceError: No candidate is left.
+        """
+        file = space_file(self.prepared)
+        away = dict(away)
+        names = [entry.name for entry in self.prepared.intent.targets]
+        usable = {name: devices[name] for name in names if name in devices and file.runtime in devices[name].runtimes}
+        for name in names:
+            if name in devices and name not in usable and name not in away:
+                advice = f"`autoedge targets setup {name}` installs it on a device, pip on this machine"
+                away[name] = f"target '{name}' has no {file.runtime}; {advice}"
+        if not usable:
+            raise none_left(away)
+        space = Space(file, self.prepared.facts, usable, self.prepared.intent.search.knobs)
+        space.left_out += [LeftOut("", "candidate", why, name) for name, why in away.items() if name not in usable]
+        for left in space.left_out:
+            if left.target in usable and not space.rows_on(left.target).any():
+                away.setdefault(left.target, f"target '{left.target}' has no candidate: no {left.what} ({left.reason})")
+        shelf = VariantShelf(self.prepared, self.cache)
+        return Run(
+            prepared=self.prepared,
+            folder=self.folder,
+            store=self.store,
+            space=space,
+            sites=[self._site(name, device, file.runtime, shelf, targets) for name, device in usable.items()],
+            away=away,
+            shelf=shelf,
+            listener=self.listener,
+        )
+
+    def _site(
+        self, name: str, device: Device, runtime: str, shelf: VariantShelf, targets: Mapping[str, Target]
+    ) -> Site:
+        estimate = self.estimate(name, device)
+        protocol, task = self._protocol(name, estimate), self.prepared.task
+        if name != LOCAL:  # agreement is with the reference's outputs on the very target
+            task = replace(task, reference_key=f"{task.reference_key}@{name}")
+        bench = Bench(
+            store=self.store,
+            folder=self.folder.root,
+            task=task,
+            protocol=protocol,
+            limits=self.prepared.intent.limits,
+            targets={name: targets[name]} if name in targets else {},
+            variant_of=shelf.variant,
+            variant_key=shelf.key,
+            metering=self.meterings.get(name),
+            estimate=estimate if estimate.model_id else None,
+            wanted=frozenset(self._decided()),
+            soak_s=soak_seconds(self.prepared.intent.protocol.preset, self.prepared.intent.protocol.overrides),
+        )
+        return Site(name, device, device.runtimes[runtime], protocol, bench)
+
+    def _protocol(self, target: str, estimate: PowerEstimate) -> Protocol:
+        intent, task, meter = self.prepared.intent, self.prepared.task, self.specs.get(target)
+        workload: dict[str, Any] = {"rate": intent.rate, "battery_wh": intent.battery_wh}
+        if task.data is not None and task.labels is None:
+            workload["reference"] = task.reference_key  # agreement is with it
+        workload[f"idle_w {target}"] = task.idle_power[target]
+        if meter is not None:
+            workload["meter"] = f"{meter.name} at {meter.scope}"  # energies of other scopes never share a front
+        elif estimate.model_id:
+            workload[f"estimate {target}"] = estimate.model_id  # nor do those of other estimates
+        return protocol_for(
+            intent.protocol.preset, intent.protocol.overrides, self._decided(), workload, metered=meter is not None
+        )
+
+    def _decided(self) -> list[str]:
+        """Names of the metrics in constraints and objectives."""
+        names = [constraint.metric.name for constraint in self.prepared.constraints]
+        return names + [metric.name for metric in self.prepared.intent.objectives]

@@ -17,6 +17,8 @@ from autoedge.workflows.events import Note, StageBegan, silent
 from autoedge.workflows.opening import opened_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from autoedge.targets.base import Target
     from autoedge.workflows.events import Listener
     from autoedge.workflows.run import Run
@@ -31,51 +33,60 @@ class Plan:
 
     Attributes:
         candidates: In the space.
-        by_model: Candidates by model, precision and runtime.
-        left_out: Parts that are not searched: model, what, reason.
+        targets: Names of the targets that can be measured on.
+        by_model: Candidates by model, precision and runtime, and by target where there are several.
+        left_out: Parts that are not searched: model, what, reason, target.
         knobs: Levels by knob.
         baselines: Processes for baselines.
         measurements: Processes in all.
         reserve: Of those, kept for confirm rounds.
-        call_ms: One probe call of each model, in ms.
+        call_ms: By target and model, one probe call in ms.
         expected_s: Rough wall time of the whole run in s, None when no model could be probed.
         out_of_budget: Whether the time budget would end it earlier.
     """
 
     candidates: int
+    targets: list[str]
     by_model: list[dict[str, Any]]
     left_out: list[dict[str, str]]
     knobs: dict[str, list[Any]]
     baselines: int
     measurements: int
     reserve: int
-    call_ms: dict[str, float]
+    call_ms: dict[str, dict[str, float]]
     expected_s: float | None
     out_of_budget: bool
 
 
-def plan(intent: str | Path, *, on_event: Listener = silent) -> Plan:
-    """Look at the space of an intent; nothing is stored, and each model is called a few times only.
+def plan(intent: str | Path, *, targets: str | Path | None = None, on_event: Listener = silent) -> Plan:
+    """Look at the space of an intent; nothing is stored, and each model is called a few times on each target only.
+
+    Args:
+        intent: The intent file.
+        targets: The file that declares targets; by default the user's own, where there is one.
+        on_event: Told what happens.
 
     Raises:
-        AutoEdgeError: What is wrong with the intent, its files or the target.
+        TargetError: No target can be reached.
+        AutoEdgeError: What is wrong with the intent or its files.
     """
     loaded = load_intent(Path(intent))
-    with opened_plan(loaded, on_event) as (run, targets):
+    with opened_plan(loaded, on_event, None if targets is None else Path(targets)) as (run, reached):
         on_event(StageBegan("prepare", "one probe call a model"))
-        calls = {entry.name: _probe(run, targets, entry.name, on_event) for entry in loaded.models}
-        known = {name: call for name, call in calls.items() if call is not None}
-        expected = _expected(run, list(known.values())) if known else None
+        calls = {name: _probed(run, target, on_event) for name, target in reached.items()}
+        machines = {name: target.machine for name, target in reached.items()}
+        expected = _expected(run, machines, calls)
         limit = loaded.budget.time_s
         return Plan(
             candidates=len(run.space),
+            targets=list(reached),
             by_model=_counted(run),
             left_out=[asdict(one) for one in run.space.left_out],
             knobs={name: list(knob.levels) for name, knob in run.space.knobs.items()},
             baselines=len(planned(run)),
             measurements=loaded.budget.measurements,
             reserve=run.ledger.reserve,
-            call_ms={name: call * 1e3 for name, call in known.items()},
+            call_ms={name: {model: s * 1e3 for model, s in known.items()} for name, known in calls.items()},
             expected_s=expected,
             out_of_budget=expected is not None and limit is not None and expected > limit,
         )
@@ -83,7 +94,7 @@ def plan(intent: str | Path, *, on_event: Listener = silent) -> Plan:
 
 def _counted(run: Run) -> list[dict[str, Any]]:
     names = list(run.space.knobs)
-    columns = [names.index(name) for name in ("model", "precision") if name in names]
+    columns = [names.index(name) for name in ("model", "target", "precision") if name in names]
     runtime = run.reference.configuration.runtime
     pairs = Counter(map(tuple, run.space.codes[:, columns].tolist()))
     levels = [run.space.knobs[names[column]].levels for column in columns]
@@ -97,9 +108,16 @@ def _counted(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _probe(run: Run, targets: dict[str, Target], model: str, listener: Listener) -> float | None:
+def _probed(run: Run, target: Target, listener: Listener) -> dict[str, float]:
+    """By model that runs on a target, seconds of one call."""
+    calls = {entry.name: _probe(run, target, entry.name, listener) for entry in run.intent.models}
+    return {model: call for model, call in calls.items() if call is not None}
+
+
+def _probe(run: Run, target: Target, model: str, listener: Listener) -> float | None:
     """Seconds of one call of a model's baseline; None, with a note, when it does not run."""
-    candidate = run.space.default(model)
+    candidate = run.space.default(model, target.name)
+    where = f" on {target.name}" if len(run.sites) > 1 else ""
     short = {
         **run.protocol.parameters,
         "warmup_calls": 1,
@@ -111,22 +129,36 @@ def _probe(run: Run, targets: dict[str, Target], model: str, listener: Listener)
         "latency_seconds": 0,
     }
     try:
-        reply = run.bench.try_once(candidate, short)
+        reply = run.sites[target.name].bench.try_once(candidate, short)
     except (ModelError, TargetError) as error:
-        listener(Note(f"{model}: {error}", warning=True))
+        listener(Note(f"{model}{where}: {error}", warning=True))
         return None
     if "failed" in reply.body:
-        listener(Note(f"{model}: {reply.body['failed']}", warning=True))
+        listener(Note(f"{model}{where}: {reply.body['failed']}", warning=True))
         return None
-    targets[candidate.target].acknowledge(reply.body["job"])
+    target.acknowledge(reply.body["job"])
     return float(np.median(reply.arrays["latency_ns"])) / 1e9
 
 
-def _expected(run: Run, calls: list[float]) -> float:
-    """All processes at the mean model's pace, and every variant of every model made once."""
-    each = float(np.mean([expected_seconds(run.protocol, call) for call in calls]))
+def _expected(run: Run, machines: Mapping[str, str], calls: Mapping[str, Mapping[str, float]]) -> float | None:
+    """All processes at the mean model's pace, machines side by side, and every variant of every model made once.
+
+    Args:
+        run: Not begun.
+        machines: By target, its machine.
+        calls: By target and model, seconds of one call.
+
+    Returns:
+        Seconds; None when nothing could be probed.
+    """
+    paces: dict[str, list[float]] = {}
+    for name, known in calls.items():
+        paces.setdefault(machines[name], []).extend(expected_seconds(run.protocol, call) for call in known.values())
+    each = [float(np.mean(pace)) for pace in paces.values() if pace]
+    if not each:
+        return None
     names = list(run.space.knobs)
     recipe = [i for i, name in enumerate(names) if name in ("model", "precision", "calibration", "granularity")]
     variants = len(np.unique(run.space.codes[:, recipe], axis=0))
     measurements = min(run.intent.budget.measurements, len(planned(run)) + run.ledger.reserve + len(run.space))
-    return measurements * each + min(variants, measurements) * _MAKE_A_VARIANT_S
+    return measurements / sum(1 / seconds for seconds in each) + min(variants, measurements) * _MAKE_A_VARIANT_S

@@ -10,34 +10,48 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autoedge.bench.evidence import Evidence, Spread
+from autoedge.bench.presets import soak_seconds
 from autoedge.decide.choice import objective_matrix, ranked
 from autoedge.decide.verdict import Verdict, decide
 from autoedge.measurement import Phase
-from autoedge.metric import QUALITY
+from autoedge.metric import QUALITY, SUSTAINED
 from autoedge.workflows.budget import Ledger
-from autoedge.workflows.events import Measured
+from autoedge.workflows.events import Lost, Measured
+from autoedge.workflows.site import none_left
+from autoedge.workflows.sustain import soak_cost, why_not_sustained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from autoedge.bench.bench import Bench
     from autoedge.candidate import Candidate
+    from autoedge.errors import AutoEdgeError
     from autoedge.intent.constraint import Constraint
     from autoedge.measurement import Measurement, Protocol
     from autoedge.space.space import Space
     from autoedge.store.store import Store
-    from autoedge.workflows.crew import Crew
     from autoedge.workflows.events import Listener
     from autoedge.workflows.folder import RunFolder
     from autoedge.workflows.prepare import Prepared
+    from autoedge.workflows.site import Site
     from autoedge.workflows.variants import VariantShelf
 
 
 class Run:
-    """A run on one target: its parts, its measurements, and what they come to.
+    """A run on one target or several: its parts, its measurements, and what they come to.
 
-    Only measurements that agree with the present device, runtime, model files, data and protocol count; others stay
+    Only measurements that agree with their target's device, runtime, model files, data and protocol count; others stay
     in the store untouched.
+
+    Args:
+        prepared: The intent, whose files fit together.
+        folder: Where everything is written.
+        store: Where measurements go.
+        space: What may be measured.
+        sites: The targets, in the user's order.
+        away: By target, why nothing can be measured there; what was measured earlier counts all the same.
+        shelf: Makes model files.
+        listener: Told what happens.
     """
 
     def __init__(
@@ -47,11 +61,9 @@ class Run:
         folder: RunFolder,
         store: Store,
         space: Space,
-        protocol: Protocol,
+        sites: Sequence[Site],
+        away: Mapping[str, str],
         shelf: VariantShelf,
-        bench: Bench,
-        fingerprint: str,
-        runtime_version: str,
         listener: Listener,
     ) -> None:
         self.prepared = prepared
@@ -59,49 +71,95 @@ class Run:
         self.folder = folder
         self.store = store
         self.space = space
-        self.protocol = protocol
+        self.sites = {site.name: site for site in sites}
+        self.away = dict(away)
         self.shelf = shelf
-        self.bench = bench
         self.tell = listener
-        self._fingerprint = fingerprint
-        self._runtime_version = runtime_version
         self.candidates = store.candidates()
         self.measurements = [row for row in store.measurements() if self._counts(row)]
         used = sum(row.details.get("processes", 1) for row in self.measurements)
-        conditions = f"elapsed {protocol.protocol_id} {prepared.task.data_hash[:12]}"
-        self.ledger = Ledger(self.intent.budget, used, store, conditions)
-        self.reference = space.default(self.intent.baseline)
-        self._spreads: dict[tuple[str, int, int], Spread] = {}
+        conditions = f"elapsed {self.protocol.protocol_id} {prepared.task.data_hash[:12]}"
+        self.ledger = Ledger(self.intent.budget, used, store, conditions, soaks=sum(soak_cost(prepared.constraints)))
+        self._references = {name: space.default(self.intent.baseline, name) for name in self.sites}
+        self._spread: dict[str, Spread] = {}
+        self._spreads: dict[tuple[str, str, int, int], Spread] = {}
         self._judged: dict[str, tuple[int, Verdict]] = {}
-        self._judged_with: tuple[Spread, int] | None = None
-        self.search_cost = int(protocol.parameters["processes"])
+        self._judged_with: dict[str, tuple[Spread, int]] = {}
+        self.search_cost = int(self.protocol.parameters["processes"])
+
+    # -- targets ------------------------------------------------------------------------------------------------
+
+    @property
+    def first(self) -> Site:
+        """The target that stands first in the intent, of those that are known."""
+        return next(iter(self.sites.values()))
+
+    @property
+    def protocol(self) -> Protocol:
+        """How the first target is measured; the others differ in their idle power alone."""
+        return self.first.protocol
+
+    @property
+    def soak_s(self) -> float:
+        """How long a finalist's soak lasts, where there is one."""
+        entry = self.intent.protocol
+        return soak_seconds(entry.preset, entry.overrides)
+
+    @property
+    def bench(self) -> Bench:
+        """The first target's."""
+        return self.first.bench
+
+    @property
+    def reference(self) -> Candidate:
+        """The reference on the first target."""
+        return self._references[self.first.name]
+
+    def reference_on(self, target: str) -> Candidate:
+        """What candidates on a target are told against: the baseline model on that very target."""
+        return self._references[target]
+
+    @property
+    def reachable(self) -> list[str]:
+        """Names of the targets that can be measured on."""
+        return [name for name in self.sites if name not in self.away]
+
+    def lose(self, target: str, error: AutoEdgeError) -> None:
+        """Measure nothing more on a target; all that was measured stays.
+
+        Raises:
+            AutoEdgeError: It was the last one.
+        """
+        self.away[target] = str(error)
+        self.store.set_fact("away", self.away)
+        if not self.reachable:
+            raise none_left(self.away, error)
+        self.tell(Lost(target, str(error)))
+
+    def _site_of(self, candidate_id: str) -> Site:
+        return self.sites[self.candidates[candidate_id].target]
 
     def _counts(self, row: Measurement) -> bool:
         candidate = self.candidates.get(row.candidate_id)
         if candidate is None or candidate.configuration.model not in self.prepared.infos:
             return False
+        site = self.sites.get(candidate.target)
         return (
-            row.fingerprint == self._fingerprint
-            and row.runtime_version == self._runtime_version
+            site is not None
+            and row.fingerprint == site.device.fingerprint
+            and row.runtime_version == site.runtime_version
             and row.data_hash == self.prepared.task.data_hash
-            and row.protocol_id == self.protocol.protocol_id
+            and row.protocol_id == site.protocol.protocol_id
             and row.variant_key == self.shelf.key(candidate.configuration)
         )
 
     # -- measuring ----------------------------------------------------------------------------------------------
 
-    def measure(self, crew: Crew, candidate: Candidate, phase: Phase, replicate: int, session: str = "") -> Measurement:
-        """Measure a candidate now and take it in."""
-        self.shelf.ready(candidate.configuration)  # here, since only the main thread hears Ctrl-C
-        measurement = crew.measure(candidate, phase, replicate, session)
-        self.take(candidate, measurement)
-        return measurement
-
     def take(self, candidate: Candidate, measurement: Measurement) -> None:
         """Count a stored measurement, log it and tell of it."""
         self.candidates[candidate.candidate_id] = candidate
         self.measurements.append(measurement)
-        self.__dict__.pop("spread", None)
+        self._spread.pop(candidate.target, None)
         self.ledger.book(measurement.details.get("processes", 1))
         self.log(candidate, measurement)
         told = Measured(
@@ -145,33 +203,38 @@ class Run:
         ]
         return sorted(found, key=lambda row: row.replicate)
 
-    @cached_property
-    def spread(self) -> Spread:
-        """Between processes, from every candidate that ran in several of one phase."""
-        return _spread(self.measurements)
+    def spread_on(self, target: str) -> Spread:
+        """Between processes on a target, from every candidate that ran in several of one phase there."""
+        if target not in self._spread:
+            self._spread[target] = _spread(self._rows_on(target))
+        return self._spread[target]
+
+    def _rows_on(self, target: str) -> list[Measurement]:
+        return [row for row in self.measurements if row.target == target]
 
     def explored(self, candidate_id: str) -> Evidence | None:
         """What baselines and search say of a candidate; None without a valid measurement."""
         valid = [row for row in self.rows(candidate_id, (Phase.BASELINE, Phase.SEARCH)) if row.ok]
-        return Evidence(candidate_id, valid, self.spread) if valid else None
+        return Evidence(candidate_id, valid, self.spread_on(valid[0].target)) if valid else None
 
     def confirmed(self, candidate_id: str, session: str, most: int | None = None) -> Evidence | None:
         """What the confirm rounds of a session say (of the first ``most`` replicates)."""
         rows = self.rows(candidate_id, (Phase.CONFIRM,), session)
         valid = [row for row in rows if row.ok and (most is None or row.replicate < most)]
-        return Evidence(candidate_id, valid, self._spread_at(session, most)) if valid else None
+        if not valid:
+            return None
+        soaks = [row for row in self.rows(candidate_id, (Phase.SOAK,), session) if row.ok]
+        return Evidence(candidate_id, valid, self._spread_at(valid[0].target, session, most), *soaks[-1:])
 
-    def _spread_at(self, session: str, most: int | None) -> Spread:
+    def _spread_at(self, target: str, session: str, most: int | None) -> Spread:
         """The spread as it was known at a look, so that a decision once taken stays the same."""
         if most is None:
-            return self.spread
-        state = (session, most, len(self.measurements))
+            return self.spread_on(target)
+        rows = self._rows_on(target)
+        state = (target, session, most, len(rows))
         if state not in self._spreads:
-            later = [
-                row.phase is Phase.CONFIRM and (row.session != session or row.replicate >= most)
-                for row in self.measurements
-            ]
-            self._spreads[state] = _spread(row for row, out in zip(self.measurements, later, strict=True) if not out)
+            later = [row.phase is Phase.CONFIRM and (row.session != session or row.replicate >= most) for row in rows]
+            self._spreads[state] = _spread(row for row, out in zip(rows, later, strict=True) if not out)
         return self._spreads[state]
 
     def explored_ids(self) -> list[str]:
@@ -183,19 +246,22 @@ class Run:
 
     def verdict(self, evidence: Evidence, reference: Evidence | None, level: float = 0.95) -> Verdict:
         """All constraints held against a candidate's evidence at one confidence level."""
+        bench = self._site_of(evidence.candidate_id).bench
         decisions = []
         for constraint in self.prepared.constraints:
             figure = None
             if constraint.relative == "absolute" and constraint.metric.name in QUALITY:
-                figure = self.bench.quality_of(evidence, constraint.metric.key, level)
+                figure = bench.quality_of(evidence, constraint.metric.key, level)
             elif constraint.relative == "absolute":
                 figure = evidence.value(constraint.metric.key, level)
             elif reference is not None:
-                figure = evidence.against(reference, constraint, self.bench.quality, level)
+                figure = evidence.against(reference, constraint, bench.quality, level)
             decisions.append(decide(constraint, figure, self._why_missing(constraint, evidence)))
         return Verdict(evidence.candidate_id, tuple(decisions))
 
     def _why_missing(self, constraint: Constraint, evidence: Evidence) -> str:
+        if constraint.metric.name in SUSTAINED:
+            return why_not_sustained(self, evidence)
         if constraint.metric.name.startswith("latency"):
             calls = min(row.details.get("calls", 0) for row in evidence.measurements)
             need = int(self.protocol.parameters["latency_calls"])
@@ -205,7 +271,7 @@ class Run:
 
     def feasible(self, verdict: Verdict) -> bool:
         """Whether the values alone keep every limit."""
-        return all(decision.slack is not None and decision.slack >= 0 for decision in verdict.decisions)
+        return all(one.open or (one.slack is not None and one.slack >= 0) for one in verdict.decisions)
 
     def preferred(self, evidence: Sequence[Evidence]) -> list[int]:
         """Positions of candidates, best first by the preference."""
@@ -223,49 +289,53 @@ class Run:
 
     def judged(self) -> list[tuple[Evidence, Verdict]]:
         """Every explored candidate with its verdict; worked out anew only for what was measured since."""
-        reference = self.explored(self.reference.candidate_id)
+        references = {name: self.explored(reference.candidate_id) for name, reference in self._references.items()}
+        for name, reference in references.items():
+            now = (self.spread_on(name), reference.processes if reference else 0)
+            if self._judged_with.get(name) != now:
+                self._judged_with[name] = now
+                self._judged = {one: known for one, known in self._judged.items() if self._site_of(one).name != name}
         found = []
-        now = (self.spread, reference.processes if reference else 0)
-        if self._judged_with != now:
-            self._judged, self._judged_with = {}, now
         for candidate_id in self.explored_ids():
             evidence = self.explored(candidate_id)
             if evidence is None:
                 continue
             known = self._judged.get(candidate_id)
             if known is None or known[0] != evidence.processes:
-                known = self._judged[candidate_id] = (evidence.processes, self.verdict(evidence, reference))
+                verdict = self.verdict(evidence, references[self._site_of(candidate_id).name])
+                known = self._judged[candidate_id] = (evidence.processes, verdict)
             found.append((evidence, known[1]))
         return found
 
-    def finalists(self, most: int) -> list[Candidate]:
-        """Up to ``most`` candidates worth confirming: what keeps the limits, best first; else the nearest.
+    def worth_confirming(self) -> list[Candidate]:
+        """Candidates on reachable targets, best first: what keeps the limits by the preference; else the nearest.
 
         Once something is good, only what is good is worth the reserve.
         """
-        known = [(e, v) for e, v in self.judged() if self.space.row(self.candidates[e.candidate_id]) is not None]
-        known = known or self.judged()  # nothing but baselines outside the space was measured
+        there = [(e, v) for e, v in self.judged() if self.candidates[e.candidate_id].target not in self.away]
+        known = [(e, v) for e, v in there if self.space.row(self.candidates[e.candidate_id]) is not None]
+        known = known or there  # nothing but baselines outside the space was measured
         good = [evidence for evidence, verdict in known if self.feasible(verdict)]
         order = [good[i].candidate_id for i in self.preferred(good)] if good else []
         bad = [(v.violation, e.candidate_id) for e, v in known if not self.feasible(v)]
         nearest = [candidate_id for _, candidate_id in sorted(bad)]
-        chosen = (order or nearest)[:most]
-        return [self.candidates[candidate_id] for candidate_id in chosen]
+        return [self.candidates[candidate_id] for candidate_id in order or nearest]
 
     def is_open(self, candidate_id: str) -> bool:
         """Whether a candidate lies in the present space and was explored under present conditions."""
         candidate = self.candidates.get(candidate_id)
-        known = candidate is not None and candidate.configuration.model in self.prepared.infos
-        if candidate is None or not known or self.explored(candidate_id) is None:
+        if candidate is None or candidate.target not in self.sites or self.explored(candidate_id) is None:
             return False
-        return self.space.row(candidate) is not None or candidate == self.reference
+        return self.space.row(candidate) is not None or candidate == self.reference_on(candidate.target)
 
     @cached_property
     def wish(self) -> str:
         """A hash of what decides among measured candidates: limits, objectives, preference, conditions."""
         intent = self.intent
         limits = [constraint.text for constraint in self.prepared.constraints]
-        conditions = [self.protocol.protocol_id, self.prepared.task.data_hash, self._fingerprint]
+        first, *others = self.sites.values()
+        conditions = [first.protocol.protocol_id, self.prepared.task.data_hash, first.device.fingerprint]
+        conditions += [f"{one.name} {one.protocol.protocol_id} {one.device.fingerprint}" for one in others]
         parts = [limits, [metric.name for metric in intent.objectives], asdict(intent.prefer), conditions]
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -55,23 +55,37 @@ class Selection:
         return EXIT_CODES[self.outcome]
 
 
-def select(intent: str | Path, *, out: str | Path | None = None, on_event: Listener = silent) -> Selection:
+def select(
+    intent: str | Path,
+    *,
+    out: str | Path | None = None,
+    targets: str | Path | None = None,
+    on_event: Listener = silent,
+) -> Selection:
     """Measure what an intent allows, and choose.
 
     A run that was stopped at any moment goes on where it was; nothing that was measured is lost or measured twice.
+    Several targets are measured side by side, one measurement at a time on a machine; a target that is lost is told
+    of, and the run goes on with the others.
 
     Args:
         intent: The intent file.
         out: The run folder; by default ``runs/NAME`` below the current folder.
+        targets: The file that declares targets; by default the user's own, where there is one.
         on_event: Told what happens.
 
     Raises:
-        AutoEdgeError: What is wrong with the intent, its files, the folder or the target.
+        TargetError: No target is left; the state is saved.
+        AutoEdgeError: What is wrong with the intent, its files or the folder.
         KeyboardInterrupt: Interrupted; the state is saved.
     """
     loaded = load_intent(Path(intent))
     root = Path(out) if out is not None else Path("runs") / loaded.name
-    with opened_run(loaded, root, on_event) as (run, targets), Crew(run.bench, targets, on_event) as crew:
+    declared_in = None if targets is None else Path(targets)
+    with (
+        opened_run(loaded, root, on_event, declared_in) as (run, reached),
+        Crew({name: site.bench for name, site in run.sites.items()}, reached, on_event) as crew,
+    ):
         run.folder.verdict.unlink(missing_ok=True)  # it speaks of an earlier state from here on
         measure_baselines(run, crew)
         explore(run, crew)
@@ -83,7 +97,12 @@ def _concluded(run: Run, crew: Crew) -> Selection:
     ranking = rank(run, confirmed)
     document = verdict_document(run, ranking)
     rows = [figures(standing) for standing in best_first(run, ranking)]
-    table = front_table(rows, ranking.chosen.candidate.candidate_id, ranking.reference.candidate.candidate_id)
+    table = front_table(
+        rows,
+        ranking.chosen.candidate.candidate_id,
+        ranking.reference.candidate.candidate_id,
+        elsewhere=[run.reference_on(name).candidate_id for name in run.sites],
+    )
     write_front(table, rows, run.folder.front_csv, run.folder.front_json)
     run.tell(StageBegan("bundle", str(run.folder.bundle)))
     build_for(run, ranking.chosen, run.folder.bundle)
@@ -104,5 +123,5 @@ def _warnings(run: Run) -> list[str]:
     noisy = [row for row in run.measurements if "background_load" in row.flags]
     share = len(noisy) / max(1, len(run.measurements))
     if share > 0.5:  # noqa: PLR2004 - most of them
-        return [f"{share:.0%} of the measurements ran beside other work on this machine: intervals are wider for it"]
+        return [f"{share:.0%} of the measurements ran beside other work on their machine: intervals are wider for it"]
     return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from autoedge.bench.power_facts import power_facts
 from autoedge.decide.choice import front_of, objective_matrix, rule_text
 from autoedge.decide.relaxation import relaxations
 from autoedge.decide.verdict import Outcome, Verdict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from autoedge.measurement import Result
     from autoedge.workflows.confirm import Confirmed
     from autoedge.workflows.run import Run
+    from autoedge.workflows.site import Site
 
 _RUNNERS_UP = 2
 
@@ -52,8 +54,9 @@ class Ranking:
         standings: Every explored candidate by id.
         chosen: The one to deploy, or the nearest where nothing keeps the limits.
         outcome: Of the run.
-        reference: The reference's standing (from the confirm rounds).
+        reference: The standing of the reference on the chosen candidate's target (from the confirm rounds).
         order: Ids of the finalists, best first.
+        best: By target, its best candidate; the chosen one where it stands there.
     """
 
     standings: dict[str, Standing]
@@ -61,6 +64,7 @@ class Ranking:
     outcome: Outcome
     reference: Standing
     order: tuple[str, ...]
+    best: dict[str, Standing]
 
 
 def rank(run: Run, confirmed: Confirmed) -> Ranking:
@@ -68,12 +72,32 @@ def rank(run: Run, confirmed: Confirmed) -> Ranking:
     standings = stand(run, confirmed)
     order = _order(run, confirmed, standings)
     outcome = confirmed.verdicts[order[0]].outcome
-    return Ranking(standings, standings[order[0]], outcome, standings[run.reference.candidate_id], tuple(order))
+    chosen = standings[order[0]]
+    reference = standings[run.reference_on(chosen.candidate.target).candidate_id]
+    best = {
+        name: chosen if name == chosen.candidate.target else _best(run, group)
+        for name in run.sites
+        if (group := [one for one in standings.values() if one.candidate.target == name])
+    }
+    return Ranking(standings, chosen, outcome, reference, tuple(order), best)
+
+
+def _best(run: Run, group: Sequence[Standing]) -> Standing:
+    """The best of one target: what was confirmed to meet everything, then what its figures allow, then the nearest.
+
+    Among equals the preference decides, held against one another only.
+    """
+    met = [one for one in group if one.verdict.outcome is Outcome.MET and one.result.phase is Phase.CONFIRM]
+    good = met or [one for one in group if one.feasible]
+    if good:
+        return good[run.preferred([one.evidence for one in good])[0]]
+    inside = [one for one in group if run.space.row(one.candidate) is not None]
+    return min(inside or group, key=lambda one: one.verdict.violation)
 
 
 def stand(run: Run, confirmed: Confirmed) -> dict[str, Standing]:
     """Where every explored candidate stands, by id."""
-    reference_evidence = run.confirmed(run.reference.candidate_id, confirmed.session)
+    references = {name: run.confirmed(run.reference_on(name).candidate_id, confirmed.session) for name in run.sites}
     known: list[tuple[Candidate, Evidence, Verdict]] = []
     for evidence, verdict in run.judged():
         candidate = run.candidates[evidence.candidate_id]
@@ -81,7 +105,7 @@ def stand(run: Run, confirmed: Confirmed) -> dict[str, Standing]:
         if final is None:
             known.append((candidate, evidence, verdict))
         else:
-            decided = confirmed.verdicts.get(evidence.candidate_id) or run.verdict(final, reference_evidence)
+            decided = confirmed.verdicts.get(evidence.candidate_id) or run.verdict(final, references[candidate.target])
             known.append((candidate, final, decided))
     allowed = [
         verdict.outcome is not Outcome.NOT_MET and run.feasible(verdict) and run.space.row(candidate) is not None
@@ -145,6 +169,7 @@ def figures(standing: Standing) -> dict[str, Any]:
         "outcome": standing.verdict.outcome,
         "flags": list(standing.result.flags),
         "metrics": {key: asdict(value) for key, value in standing.result.metrics.items()},
+        "power": power_facts(standing.evidence.measurements),
         "decisions": [_decision(decision) for decision in standing.verdict.decisions],
     }
 
@@ -174,11 +199,12 @@ def verdict_document(run: Run, ranking: Ranking) -> dict[str, Any]:
         "outcome": ranking.outcome,
         "rule": rule_text(run.intent.objectives, run.intent.prefer),
         "objectives": [metric.key for metric in run.intent.objectives],
-        "protocol": run.protocol.protocol_id,
+        "protocol": run.sites[ranking.chosen.candidate.target].protocol.protocol_id,
+        "targets": [_target(run, site, ranking) for site in run.sites.values()],
         "chosen": figures(ranking.chosen),
         "reference": figures(ranking.reference),
         "gains": _gains(ranking.chosen, ranking.reference),
-        "best_by_target": {ranking.chosen.candidate.target: ranking.chosen.candidate.candidate_id},
+        "best_by_target": {name: standing.candidate.candidate_id for name, standing in ranking.best.items()},
         "runners_up": [
             {**figures(standing), "lost_by": _lost_by(run, standing, ranking.chosen)} for standing in runners_up
         ],
@@ -197,6 +223,23 @@ def verdict_document(run: Run, ranking: Ranking) -> dict[str, Any]:
         "failed": _failures(run),
         "left_out": [asdict(one) for one in run.space.left_out],
         "used": run.facts(),
+    }
+
+
+def _target(run: Run, site: Site, ranking: Ranking) -> dict[str, Any]:
+    """What the run knows of one target, and the best candidate there."""
+    device, best = site.device, ranking.best.get(site.name)
+    return {
+        "name": site.name,
+        "arch": device.arch,
+        "cpu": device.cpu,
+        "cores": device.cores,
+        "memory_mib": device.memory_mib,
+        "os": device.os,
+        "fingerprint": device.fingerprint,
+        "protocol": site.protocol.protocol_id,
+        "lost": run.away.get(site.name, ""),
+        "best": None if best is None else figures(best),
     }
 
 

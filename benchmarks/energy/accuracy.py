@@ -79,8 +79,9 @@ AIM = 0.93
 class Levels:
     """The power of a device whose processor works or rests, and while it works gets a boost until that is used up.
 
-    It works while a process has used a fifth of a core lately. The level holds between two readings of the process's
-    CPU time, so that the energy is exact.
+    It works while a process has used a tenth of a core in the last second, so that a moment in which another program
+    takes its core is no change of the load. The level holds between two readings of the process's CPU time, so that the
+    energy is exact.
 
     Args:
         following: Reads the CPU time.
@@ -90,8 +91,8 @@ class Levels:
         boost_s: CPU seconds that the boost lasts.
     """
 
-    lately_s = 0.1
-    share = 0.2
+    lately_s = 1.0
+    share = 0.1
 
     def __init__(
         self, following: Following, idle_w: float, work_w: float, boost_w: float = 0.0, boost_s: float = 0.0
@@ -113,7 +114,7 @@ class Levels:
         return self._following.knots(start, end)
 
     def _watts_at(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
-        read = self.knots(float(at.min()) - 10 * self.lately_s, float(at.max()))
+        read = self.knots(float(at.min()) - self.lately_s, float(at.max()))
         places = np.searchsorted(read, at) - 1  # the last reading before each time
         levels = {
             int(place): self._level(float(read[place])) if place >= 0 else self._idle_w for place in set(places.flat)

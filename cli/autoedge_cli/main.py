@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autoedge.errors import AutoEdgeError, MeterError, StoreError, TargetError
+from autoedge.errors import AutoEdgeError, MeasurementError, MeterError, StoreError, TargetError
 
 if TYPE_CHECKING:
     from types import FrameType
 
 EXIT_USAGE = 2
 EXIT_TARGET = 3
+EXIT_INVALID = 4
 EXIT_MACHINE = 5
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -29,6 +30,10 @@ _COMMANDS = {
     "select": "Measure what an intent allows, and choose.",
     "space": "Show what would be searched, what is left out and why.",
     "show": "Show a finished run again: front, choice, runners-up.",
+    "soak": "Run a candidate without a pause, and tell what it sustains.",
+    "power": "Energy of recorded traces.",
+    "meters": "Find power meters, read them, and see what they are fit for.",
+    "targets": "Declare devices, look at them, and make them ready.",
     "bundle": "Build, verify and run bundles.",
     "init": "Write a commented intent for model and data files.",
     "schema": "Print the JSON Schema of a file format.",
@@ -105,6 +110,7 @@ def run(arguments: list[str] | None = None) -> int:
 _EXIT_CODES: dict[type[AutoEdgeError], int] = {
     TargetError: EXIT_TARGET,
     MeterError: EXIT_TARGET,
+    MeasurementError: EXIT_INVALID,
     StoreError: EXIT_MACHINE,
 }
 

@@ -17,6 +17,13 @@ intent_option = click.option(
     help="The intent file.",
 )
 
+targets_option = click.option(
+    "--targets",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where targets are declared (default: targets.yaml in your configuration folder).",
+)
+
 json_option = click.option(
     "--json",
     "json_file",

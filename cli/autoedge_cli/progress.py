@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from autoedge.workflows.events import Measured, Note, StageBegan
+from autoedge.workflows.events import Lost, Measured, Note, StageBegan
 from autoedge_cli.progress_state import State
 from autoedge_cli.render_text import printable, said
 
@@ -69,7 +69,7 @@ class Progress:
             line = self._line(event)
             if live is None and line:
                 self._write(line)
-        if live is not None and isinstance(event, Note) and event.warning:
+        if live is not None and (isinstance(event, Lost) or (isinstance(event, Note) and event.warning)):
             live.console.print(said(line, "yellow", _NOTE))  # without our lock, which drawing takes
 
     def _line(self, event: Event) -> str:
@@ -79,6 +79,8 @@ class Progress:
                 return f"{event.stage}: {printable(event.detail, _NOTE)}" if event.detail else event.stage
             case Note():
                 return f"{'warning: ' if event.warning else ''}{printable(event.text, _NOTE)}"
+            case Lost():
+                return f"warning: {printable(event.target)} is left out from here on: {printable(event.reason, _NOTE)}"
             case Measured():
                 about = f"{event.used}/{event.budget} {event.measurement.phase} {self._state.words(event.candidate)}"
                 return f"{about}: {self._state.ended(event)}"
@@ -124,8 +126,7 @@ def _now(state: State) -> list[tuple[str, Text]]:
         return [("now", Text(idle, style="dim"))]
     told: list[tuple[str, Text]] = []
     for flight in flights[:_FLIGHTS]:
-        where = f" on {flight.candidate.target}" if len(flights) > 1 else ""
-        doing = f"{flight.phase}{where}, {_clock(state.clock() - flight.since)}"
+        doing = f"{flight.phase}, {_clock(state.clock() - flight.since)}"
         told.append(
             ("now" if not told else "", Text.assemble(state.words(flight.candidate), "\n", said(doing, "cyan")))
         )

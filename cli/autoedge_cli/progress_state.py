@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from autoedge.measurement import Source
-from autoedge.workflows.events import Began, Doing, Measured, Note, StageBegan
+from autoedge.workflows.events import Began, Doing, Lost, Measured, Note, StageBegan
 from autoedge_cli.render_configuration import level, words
 from autoedge_cli.render_figures import ESTIMATE, bare, name_of, unit_of, with_unit
 from autoedge_cli.render_text import printable
@@ -58,6 +58,7 @@ class State:
         self._began = self.clock()
         self._told = self._began
         self._levels: dict[str, set[str]] = {}
+        self._targets: set[str] = set()
         self._sources: dict[str, Source] = {}
 
     def take(self, event: Event) -> None:
@@ -68,6 +69,9 @@ class State:
                 self.flights.clear()
             case Note():
                 self.note = event.text
+            case Lost():
+                self.note = event.reason
+                self.flights.pop(event.target, None)
             case Began():
                 self._see(event.candidate)
                 self.flights[event.candidate.target] = Flight(event.candidate, "starting", self.clock())
@@ -89,6 +93,7 @@ class State:
             self.reason = event.measurement.reason
 
     def _see(self, candidate: Candidate) -> None:
+        self._targets.add(candidate.target)
         for name, value in candidate.configuration.knobs.items():
             self._levels.setdefault(name, set()).add(level(value))
 
@@ -119,10 +124,11 @@ class State:
         return (self.last.objectives if self.last else ()) or _KEY_FIGURES
 
     def words(self, candidate: Candidate) -> str:
-        """A candidate in few words: model, precision, and the knobs that were not always the same."""
+        """A candidate in few words: model, precision, and the knobs and target that were not always the same."""
         configuration = candidate.configuration
         several = [name for name, levels in self._levels.items() if len(levels) > 1]
-        return words(configuration.canonical, several)
+        where = f" on {printable(candidate.target)}" if len(self._targets) > 1 else ""
+        return words(configuration.canonical, several) + where
 
     def figures(self, values: Mapping[str, float]) -> str:
         """Key figures in one line, estimates marked; a metric whose source no measurement told yet waits for one."""

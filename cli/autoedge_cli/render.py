@@ -10,7 +10,9 @@ from autoedge_cli.render_decisions import render_decisions, render_openings
 from autoedge_cli.render_front import render_front
 from autoedge_cli.render_picture import render_picture
 from autoedge_cli.render_plan import render_plan
+from autoedge_cli.render_power import render_power
 from autoedge_cli.render_run import render_run
+from autoedge_cli.render_targets import render_targets
 from autoedge_cli.render_text import console, printable
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ def render_selection(console: Console, verdict: Mapping[str, Any], front: pd.Dat
     render_front(console, verdict, front)
     render_picture(console, verdict["objectives"], front)
     render_chosen(console, verdict)
+    render_power(console, verdict)
     render_decisions(console, verdict["chosen"]["decisions"])
     render_rule(console, verdict)
+    render_targets(console, verdict)
     render_openings(console, verdict)
     render_run(console, verdict, folder)

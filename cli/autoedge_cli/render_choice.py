@@ -40,7 +40,18 @@ def render_headline(console: Console, verdict: Mapping[str, Any]) -> None:
             f"  {_SENTENCES.get(word, '')}",
         )
     )
-    say(console, said(f"measured on {verdict['chosen']['target']}, protocol {verdict['protocol']}", "dim"))
+    where = ", ".join(_targets(verdict))
+    say(console, said(f"measured on {where}, protocol {verdict['protocol']}", "dim"))
+
+
+def _targets(verdict: Mapping[str, Any]) -> list[str]:
+    """Names of all targets; a verdict of the first release names its only one."""
+    return [str(one["name"]) for one in verdict.get("targets", ())] or [str(verdict["chosen"]["target"])]
+
+
+def _on(standing: Standing, verdict: Mapping[str, Any]) -> str:
+    """Where a candidate stands, told where there are several targets."""
+    return f" on {standing['target']}" if len(_targets(verdict)) > 1 else ""
 
 
 def render_chosen(console: Console, verdict: Mapping[str, Any]) -> None:
@@ -53,8 +64,9 @@ def render_chosen(console: Console, verdict: Mapping[str, Any]) -> None:
         said(identity(chosen["candidate_id"]), "bold"),
         Text(how_measured(chosen), style="dim"),
     )
-    say(console, said(words(chosen["configuration"])))
+    say(console, said(words(chosen["configuration"]) + _on(chosen, verdict)))
     told = "it is the reference itself" if itself else f"reference: {words(reference['configuration'])}"
+    told += "" if itself else _on(reference, verdict)
     say(console, said(told, "dim"))
     if chosen["flags"]:
         say(console, said(f"flags: {', '.join(map(str, chosen['flags']))}", "yellow"))
@@ -83,6 +95,6 @@ def render_rule(console: Console, verdict: Mapping[str, Any]) -> None:
     lost.add_column("outcome", no_wrap=True)
     lost.add_column("lost by")
     for one in runners:
-        about = [said(identity(one["candidate_id"])), said(words(one["configuration"], shown))]
+        about = [said(identity(one["candidate_id"])), said(words(one["configuration"], shown) + _on(one, verdict))]
         lost.add_row(*about, outcome(console, one["outcome"]), said(one["lost_by"]))
     show(console, lost)

@@ -23,7 +23,9 @@ def render_plan(console: Console, plan: Plan) -> None:
     """Print the space, what is left out of it, and what measuring it would take."""
     runtimes = list(dict.fromkeys(str(row["runtime"]) for row in plan.by_model))
     title = Text.assemble(("Space", "bold"), f"  {plural(plan.candidates, 'candidate')}")
-    console.print(title.append_text(said(f"  on {runtimes[0]}", "dim")) if len(runtimes) == 1 else title)
+    where = [runtimes[0]] if len(runtimes) == 1 else []
+    where += [plural(len(plan.targets), "target")] if len(plan.targets) > 1 else []
+    console.print(title.append_text(said(f"  on {', '.join(where)}", "dim")) if where else title)
     show(console, _counts(plan, several=len(runtimes) > 1))
     _knobs(console, plan)
     render_left_out(console, plan.left_out)
@@ -31,29 +33,32 @@ def render_plan(console: Console, plan: Plan) -> None:
 
 
 def _counts(plan: Plan, *, several: bool) -> Table:
-    """Models by precision; where there are several runtimes, a row for each."""
+    """Models by precision; where there are several targets or runtimes, a row for each."""
     precisions = list(dict.fromkeys(level(row.get("precision")) for row in plan.by_model))
-    cells: dict[tuple[str, str], dict[str, int]] = {}
+    cells: dict[tuple[str, str, str], dict[str, int]] = {}
     for row in plan.by_model:
-        counts = cells.setdefault((str(row["model"]), str(row["runtime"])), {})
+        place = str(row.get("target", plan.targets[0]))
+        counts = cells.setdefault((str(row["model"]), place, str(row["runtime"])), {})
         precision = level(row.get("precision"))
         counts[precision] = counts.get(precision, 0) + int(row["candidates"])
     made = table()
     made.show_footer = len(cells) > 1
     made.add_column("model", "all")
-    if several:
-        made.add_column("runtime")
+    wanted = {"target": len(plan.targets) > 1, "runtime": several}
+    for name in (name for name, shown in wanted.items() if shown):
+        made.add_column(name)
     for precision in precisions:
         total = sum(counts.get(precision, 0) for counts in cells.values())
         made.add_column(said(precision), str(total), justify="right")
     made.add_column("all", str(plan.candidates), justify="right", style="bold")
     made.add_column("one call", justify="right")
-    for (model, runtime), counts in cells.items():
+    for (model, place, runtime), counts in cells.items():
         numbers = [str(counts[precision]) if precision in counts else NONE for precision in precisions]
-        call = plan.call_ms.get(model)
+        call = plan.call_ms.get(place, {}).get(model)
         probed = NONE if call is None else f"{number(call)} ms"
-        about = [said(model, limit=32), said(runtime)] if several else [said(model, limit=32)]
-        made.add_row(*about, *numbers, str(sum(counts.values())), probed)
+        about = {"target": said(place, limit=24), "runtime": said(runtime)}
+        told = [about[name] for name, shown in wanted.items() if shown]
+        made.add_row(said(model, limit=32), *told, *numbers, str(sum(counts.values())), probed)
     return made
 
 
@@ -62,7 +67,7 @@ def _knobs(console: Console, plan: Plan) -> None:
     rows = [
         (name, Text("  ").join(said(level(one), limit=40) for one in levels if one != INACTIVE))
         for name, levels in plan.knobs.items()
-        if name != "model"
+        if name not in ("model", "target")
     ]
     show(console, pairs(rows))
 

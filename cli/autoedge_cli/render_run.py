@@ -50,20 +50,21 @@ def _failures(console: Console, failed: list[Mapping[str, Any]]) -> None:
 
 
 def render_left_out(console: Console, left_out: Iterable[Mapping[str, Any]]) -> None:
-    """Print what is not searched and why; models that share a reason share a line."""
+    """Print what is not searched and why; models (or targets) that share a reason share a line."""
     whats: dict[tuple[str, str], list[str]] = {}
     for one in left_out:
-        whats.setdefault((str(one["model"]), str(one["reason"])), []).append(str(one["what"]))
-    models: dict[tuple[str, str], list[str]] = {}
-    for (model, reason), parts in whats.items():
-        models.setdefault((", ".join(parts), reason), []).append(model)
-    if models:
+        where = " on ".join(str(one[key]) for key in ("model", "target") if one.get(key))
+        whats.setdefault((where, str(one["reason"])), []).append(str(one["what"]))
+    places: dict[tuple[str, str], list[str]] = {}
+    for (where, reason), parts in whats.items():
+        places.setdefault((", ".join(parts), reason), []).append(where)
+    if places:
         heading(console, "Left out")
         rows = [
             Text.assemble(
                 said(", ".join(names)), ": no ", said(what), (" (", "dim"), said(reason, "dim", _REASON), (")", "dim")
             )
-            for (what, reason), names in models.items()
+            for (what, reason), names in places.items()
         ]
         lines(console, rows, _MOST)
 

@@ -95,3 +95,34 @@ class Raising(OnnxRuntime):
     def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
         """Raise."""
         raise LookupError("the accelerator is asleep")
+
+
+class Slowing(OnnxRuntime):
+    """Takes a fifth longer over every call from a while after loading on: the knob ``slower_after``, in s."""
+
+    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+        """Load, and slow down later."""
+        known = dict(knobs)
+        after = float(known.pop("slower_after"))
+        return _Slowing(super().load(path, known), time.perf_counter() + after)
+
+
+class _Slowing:
+    def __init__(self, session: Session, since: float) -> None:
+        self._session, self._since = session, since
+        self.inputs, self.outputs = session.inputs, session.outputs
+
+    def bind(self, outputs: Any) -> Any:
+        """The model, with a busy wait behind each call in time."""
+        call, clock, since = self._session.bind(outputs), time.perf_counter, self._since
+
+        def slower(batch: Any) -> Any:
+            begun = clock()
+            answer = call(batch)
+            now = clock()
+            until = now + 0.2 * (now - begun) if now > since else now
+            while now < until:
+                now = clock()
+            return answer
+
+        return slower

@@ -168,3 +168,19 @@ def test_the_papers_interval_stands_beside_ours() -> None:
     assert n > 200
     assert mean == pytest.approx(IDLE_W, rel=0.01)
     assert high - low < 2 * outcome.details["idle"]["loaded"]["uncertainty_w"]
+
+
+def test_power_does_not_scatter_with_the_calls() -> None:
+    """Windows that hold different numbers of calls make energy per item uncertain, and the mean power no more so."""
+    marks, even = _marks(), _outcome()
+    for mark, calls in zip([one for one in marks if one["name"] == "energy"], (40, 80), strict=True):
+        mark["calls"] = calls
+    traces = [_trace(0.5, 9, SPEC, 1), _trace(20.5, 66, SPEC, 2)]
+    uneven = power_outcome(SPEC, Recorded(traces, 0.0, ""), marks, KEY, LOOSE)
+    assert uneven.metrics["power_w"] == even.metrics["power_w"]
+    assert _width(uneven, "energy_mj") > 10 * _width(even, "energy_mj")
+
+
+def _width(outcome: PowerOutcome, key: str) -> float:
+    value = outcome.metrics[key]
+    return (value.high - value.low) / value.value

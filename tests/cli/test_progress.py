@@ -10,7 +10,7 @@ import pytest
 
 from autoedge.candidate import Candidate, Configuration
 from autoedge.measurement import Measurement, Phase, Source, Status, Value
-from autoedge.workflows.events import Began, Doing, Measured, Note, StageBegan
+from autoedge.workflows.events import Began, Doing, Lost, Measured, Note, StageBegan
 from autoedge_cli.progress import Progress, picture
 from autoedge_cli.progress_state import State
 
@@ -277,11 +277,29 @@ def test_several_in_flight(seen: Callable[[State], list[str]]) -> None:
     state.take(Doing(_candidate(2, "local"), "warm-up"))
     lines = seen(state)
     assert lines[1:5] == [
-        "now     tiny fp32 batch=1",
-        "        latency on board, 0:00",
-        "        tiny fp32 batch=2",
-        "        warm-up on local, 0:00",
+        "now     tiny fp32 batch=1 on board",
+        "        latency, 0:00",
+        "        tiny fp32 batch=2 on local",
+        "        warm-up, 0:00",
     ]
+
+
+def test_a_lost_target(seen: Callable[[State], list[str]]) -> None:
+    """A target that is lost is a warning with its reason, and is shown at work no more."""
+    stream = io.StringIO()
+    with Progress(stream) as progress:
+        progress(Lost("board", "target 'board': no answer within 20 s"))
+    assert stream.getvalue() == (
+        "autoedge: warning: board is left out from here on: target 'board': no answer within 20 s\n"
+    )
+    state = State(clock=_Clock())
+    state.take(Doing(_candidate(1, "board"), "latency"))
+    state.take(Doing(_candidate(1, "local"), "warm-up"))
+    state.take(Lost("board", "it is gone"))
+    text = "\n".join(seen(state))
+    assert "latency" not in text
+    assert "warm-up" in text
+    assert "it is gone" in text
 
 
 def test_time_left(told: Told) -> None:

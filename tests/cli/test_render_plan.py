@@ -23,6 +23,7 @@ def plan() -> Plan:
     counts = [("logreg", "fp32", 36), ("resnet", "fp32", 100), ("resnet", "int8-static", 476)]
     return Plan(
         candidates=612,
+        targets=["local"],
         by_model=[
             {"model": model, "precision": precision, "runtime": "onnxruntime", "candidates": count}
             for model, precision, count in counts
@@ -32,7 +33,7 @@ def plan() -> Plan:
         baselines=9,
         measurements=60,
         reserve=18,
-        call_ms={"resnet": 1.5},
+        call_ms={"local": {"resnet": 1.5}},
         expected_s=214.2,
         out_of_budget=False,
     )
@@ -66,6 +67,22 @@ def test_several_runtimes(plan: Plan, printed: Callable[..., str]) -> None:
     flat = [" ".join(line.split()) for line in printed(replace(plan, by_model=[*plan.by_model, other])).splitlines()]
     assert "model runtime fp32 int8-static all one call" in flat
     assert "resnet openvino 50 \N{EN DASH} 50 1.50 ms" in flat
+
+
+def test_several_targets(plan: Plan, printed: Callable[..., str]) -> None:
+    """A model on two targets has two rows, each with its own time of a call; what a target lacks is said of it."""
+    rows = [{**row, "target": target} for row in plan.by_model for target in ("local", "pi4")]
+    left = [{"model": "", "what": "onnxruntime", "reason": "it is not installed", "target": "jetson"}]
+    calls = {"local": {"resnet": 1.5}, "pi4": {"resnet": 20.0}}
+    knobs = {**plan.knobs, "target": ["local", "pi4"]}
+    wider = replace(plan, by_model=rows, targets=["local", "pi4"], call_ms=calls, left_out=left, knobs=knobs)
+    flat = [" ".join(line.split()) for line in printed(wider).splitlines()]
+    assert flat[0] == "Space 612 candidates on onnxruntime, 2 targets"
+    assert "model target fp32 int8-static all one call" in flat
+    assert "resnet local 100 476 576 1.50 ms" in flat
+    assert "resnet pi4 100 476 576 20.0 ms" in flat
+    assert "jetson: no onnxruntime (it is not installed)" in flat
+    assert not [line for line in flat if line.startswith("target ")]
 
 
 def test_knobs_and_left_out(plan: Plan, printed: Callable[..., str]) -> None:

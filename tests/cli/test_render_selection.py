@@ -321,6 +321,29 @@ def test_several_targets(finish: Finish, printed: Callable[..., str]) -> None:
     assert "board" in printed(verdict, front).split("better ↓")[0]
 
 
+def test_the_best_of_each_target(finish: Finish, printed: Callable[..., str]) -> None:
+    """With several targets each stands with its best candidate, one that was lost with the reason; with one, none."""
+    verdict, front = finish()
+    assert "Best of each target" not in printed(verdict, front)
+    chosen, runner = verdict["chosen"], {**verdict["runners_up"][0], "target": "pi4"}
+    verdict["runners_up"] = [runner]
+    verdict["targets"] = [
+        {"name": "local", "lost": "", "best": chosen},
+        {"name": "pi4", "lost": "target 'pi4': the connection was cut", "best": runner},
+        {"name": "jetson", "lost": "", "best": None},
+    ]
+    text = " ".join(printed(verdict, front, 160).split())
+    assert "measured on local, pi4, jetson, protocol" in text
+    best = text[text.index("Best of each target") :]
+    assert "local 3fa4c01b22 separable int8-static" in best
+    assert "pi4 77bd0c11fe tiny fp16" in best
+    assert "jetson \N{EN DASH} nothing measured" in best
+    assert "pi4 was left out: target 'pi4': the connection was cut" in best
+    assert "on local" in text[text.index("Chosen") :]
+    assert "tiny fp16 batch=4" in text
+    assert "on pi4" in text[text.index("Chosen by") : text.index("Best of each target")]
+
+
 def test_read_back_from_csv(
     finish: Finish, printed: Callable[..., str], standings: list[Document], tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoedge.metric import METRICS, PERCENTILES, QUALITY, by_key
+from autoedge.metric import ENERGY, METRICS, OF_FINALISTS, PERCENTILES, QUALITY, by_key
 
 
 def test_keys_are_names_with_units() -> None:
@@ -39,6 +39,7 @@ def test_better_follows_the_direction() -> None:
 
 def test_percentiles_and_quality_are_metrics() -> None:
     """What other parts single out is in the table, with the right kind."""
-    assert set(PERCENTILES) == {name for name in METRICS if name.startswith("latency_p")}
+    assert set(PERCENTILES) == {name for name in METRICS if name.startswith("latency_p")} - set(OF_FINALISTS)
+    assert {*OF_FINALISTS, *ENERGY, *QUALITY} <= METRICS.keys()
     assert all(int(name.removeprefix("latency_p")) == round(100 * share) for name, share in PERCENTILES.items())
     assert all(METRICS[name].dimension == "fraction" and METRICS[name].direction == "maximize" for name in QUALITY)

@@ -90,12 +90,15 @@ def test_an_estimate_does_not_stand_for_a_measurement(figure: Make) -> None:
 
 
 def test_what_is_decided_on_an_estimate_says_so(figure: Make) -> None:
-    """The estimate's band decides, and the note says that it was an estimate."""
+    """The estimate's band decides, and the note says that it was an estimate and by how much it may be off."""
     constraint = read_constraint("energy <= 5 mJ")
     met = decide(constraint, figure(2, 1, 3, "estimated"))
-    assert (met.outcome, met.note) == (MET, "decided on an estimate")
+    assert (met.outcome, met.note) == (MET, "decided on an estimate that may be off by 50 %")
     across = decide(constraint, figure(4, 2, 6, "estimated"))
-    assert (across.outcome, across.note) == (UNDECIDED, "the interval holds the limit; decided on an estimate")
+    assert across.outcome is UNDECIDED
+    assert across.note == "the interval holds the limit; decided on an estimate that may be off by 50 %"
+    nothing = decide(constraint, figure(0, 0, 0, "estimated"))
+    assert (nothing.outcome, nothing.note) == (MET, "decided on an estimate")
 
 
 def test_a_missing_figure_is_undecided() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ("~/x.onnx", "x.onnx"),
         (r"'C:\Users\a\x.onnx'", "x.onnx"),
         (r"'\\server\share\x.onnx'", "x.onnx"),
+        ("ssh://pi@garden.lan:22", "pi-garden.lan-22"),
         ("2 / s", "2 / s"),
         ("50 %", "50 %"),
     ],

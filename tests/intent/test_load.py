@@ -163,3 +163,15 @@ def test_import_is_light() -> None:
     code = "import sys, autoedge.intent.load, autoedge.intent.starter; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"pint", "pydantic", "ruamel.yaml", "rapidfuzz", "numpy"} & set(loaded)
+
+
+def test_targets_by_name_and_address(load: Load, minimal: str) -> None:
+    """A target is called by its name, or has one made from its address; the address stays as it was written."""
+    targets = "[local, pi4, ssh://pi@raspberry.lan:2222, {name: 'ssh://[fe80::1]', idle_power: 2.7 W}]"
+    intent = load(f"{minimal}targets: {targets}\n")
+    assert [(target.name, target.address, target.idle_power) for target in intent.targets] == [
+        ("local", None, None),
+        ("pi4", None, None),
+        ("pi-raspberry.lan-2222", "ssh://pi@raspberry.lan:2222", None),
+        ("fe80-1-", "ssh://[fe80::1]", 2.7),
+    ]

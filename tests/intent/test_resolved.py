@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         (ModelEntry, {"name": "A b", "path": Path("x")}),
         (TargetEntry, {"name": "-o", "idle_power": None}),
         (TargetEntry, {"name": "local", "idle_power": -1.0}),
+        (TargetEntry, {"name": "x", "idle_power": None, "address": "ssh://-x"}),
+        (TargetEntry, {"name": "y", "idle_power": None, "address": "ssh://x"}),
         (Preference, {"kind": "weights"}),
         (Preference, {"kind": "knee", "order": ("size",)}),
         (Preference, {"kind": "weights", "weights": {"size": 0.0}}),

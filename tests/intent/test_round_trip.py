@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from autoedge.intent.constraint import default_decide, metric_named, read_constraint
 from autoedge.intent.load import dump_resolved, load_intent
 from autoedge.intent.resolved import (
+    ADDRESS,
     Budget,
     DataEntry,
     Intent,
@@ -21,9 +22,10 @@ from autoedge.intent.resolved import (
     ProtocolEntry,
     SearchEntry,
     TargetEntry,
+    target_name,
 )
 from autoedge.measurement import Source
-from autoedge.metric import METRICS
+from autoedge.metric import METRICS, OF_FINALISTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +44,9 @@ SCALARS = (
     TRICKY | WORDS | st.booleans() | st.integers(-(2**50), 2**50) | st.floats(allow_nan=False, allow_infinity=False)
 )
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
-METRIC_LISTS = st.lists(st.sampled_from(sorted(METRICS)), min_size=1, max_size=5, unique=True)
+METRIC_LISTS = st.lists(
+    st.sampled_from(sorted(METRICS.keys() - set(OF_FINALISTS))), min_size=1, max_size=5, unique=True
+)
 
 
 @st.composite
@@ -81,10 +85,22 @@ def searches() -> st.SearchStrategy[SearchEntry]:
 
 def protocols() -> st.SearchStrategy[ProtocolEntry]:
     """Protocols with some overrides."""
-    counts = {name: st.integers(1, 10**9) for name in ("warmup_calls", "latency_calls", "processes")}
-    seconds = dict.fromkeys(("warmup_seconds", "latency_seconds", "cap_seconds"), POSITIVE)
+    names = ("warmup_calls", "latency_calls", "processes", "idle_samples", "energy_windows")
+    counts = {name: st.integers(1, 10**9) for name in names}
+    timed = ("warmup_seconds", "latency_seconds", "cap_seconds", "idle_seconds", "energy_seconds", "rate_seconds")
+    seconds = dict.fromkeys(timed, POSITIVE)
     overrides = st.fixed_dictionaries({}, optional={**counts, **seconds})
-    return st.builds(ProtocolEntry, st.sampled_from(["quick", "standard", "strict"]), overrides)
+    return st.builds(ProtocolEntry, st.sampled_from(["quick", "standard", "strict", "paper-2507.23093"]), overrides)
+
+
+@st.composite
+def targets(draw: st.DrawFn) -> tuple[TargetEntry, ...]:
+    """Targets by name and by address, each of another name."""
+    addresses = st.from_regex(rf"\A{ADDRESS}\Z", alphabet=st.characters(codec="ascii"))
+    texts = draw(st.lists(NAMES | addresses, min_size=1, max_size=4, unique_by=target_name))
+    return tuple(
+        TargetEntry(target_name(text), draw(MAYBE), text if text.startswith("ssh://") else None) for text in texts
+    )
 
 
 @st.composite
@@ -95,7 +111,7 @@ def intents(draw: st.DrawFn) -> dict[str, Any]:
         "name": draw(NAMES),
         "task": "classification",
         "models": draw(st.lists(NAMES, min_size=1, max_size=4, unique=True)),
-        "targets": (TargetEntry("local", draw(MAYBE)),),
+        "targets": draw(targets()),
         "constraints": draw(constraints(limited)),
         "objectives": tuple(metric_named(name) for name in wished),
         "prefer": draw(preferences(wished)),

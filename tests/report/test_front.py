@@ -56,6 +56,15 @@ def _written(rows: list[dict[str, Any]], folder: Path) -> tuple[list[dict[str, s
         return list(csv.DictReader(file)), json.loads((folder / "front.json").read_text(encoding="utf-8"))
 
 
+def test_references_of_other_targets_are_marked_too() -> None:
+    """Each target's reference is in the table, on the front or not, and no other row off the front is."""
+    off = {"front": False, "target": "pi"}
+    rows = [_row("a@local"), _row("b@local", front=False), _row("b@pi", **off), _row("c@pi", **off)]
+    table = front_table(rows, "a@local", "b@local", ["b@pi", "b@local"])
+    assert list(table["candidate_id"]) == ["a@local", "b@local", "b@pi"]
+    assert list(table["reference"]) == [False, True, True]
+
+
 # -- the table -----------------------------------------------------------------------------------------------------
 
 

@@ -160,6 +160,22 @@ def test_proposals_are_distinct_and_new(open_board: Callable[..., Board], make_p
     assert board.propose() is None
 
 
+@pytest.mark.parametrize("strategy", ["surrogate", "tpe", "nsga2", "random", "exhaustive"])
+def test_proposals_can_be_kept_to_some_candidates(open_board: Callable[..., Board], pool: Any, strategy: str) -> None:
+    """Proposals among some rows stay among them until these are all pending, whatever the strategy."""
+    board = open_board(strategy=strategy)
+    board.sync([row for row in rows(24) if row.candidate % 3])
+    among = np.zeros(len(pool.codes), dtype=bool)
+    among[[0, 3, 50, 51, 70]] = True
+    found = []
+    while (proposal := board.propose(among)) is not None:
+        found.append(proposal[1])
+    assert sorted(found) == [0, 3, 50, 51, 70]
+    assert board.free > 0
+    assert board.propose()[1] not in found
+    assert board.propose(~among)[1] not in found
+
+
 def test_an_abandoned_proposal_can_come_again(open_board: Callable[..., Board]) -> None:
     """Giving up is neither a measurement nor a failure."""
     board = open_board(strategy="exhaustive")

@@ -139,9 +139,9 @@ def test_the_space_is_what_brute_force_finds(
     wanted = _reference(file, models, device(cores), limits)
     if not wanted:
         with pytest.raises(SpaceError, match="no candidate is left"):
-            Space(file, models, device(cores), "local", limits)
+            Space(file, models, {"local": device(cores)}, limits)
         return
-    space = Space(file, models, device(cores), "local", limits)
+    space = Space(file, models, {"local": device(cores)}, limits)
     found = [space.candidate(row) for row in range(len(space))]
     assert len(found) == len(set(found))
     assert set(found) == wanted
@@ -149,7 +149,7 @@ def test_the_space_is_what_brute_force_finds(
     assert space.codes.dtype == np.int32
     assert all((space.codes[:, i] < len(knob.levels)).all() for i, knob in enumerate(space.knobs.values()))
     for model in models:
-        default = space.default(model.name)
+        default = space.default(model.name, "local")
         assert space.row(default) is None or default in wanted
         assert (default in wanted) == (space.row(default) is not None)
 
@@ -164,7 +164,7 @@ def _small(name: str = "m", **changes: Any) -> ModelFacts:
 @pytest.mark.parametrize("cores", [1, 2, 3, 4, 6, 8])
 def test_the_shipped_space_counts_up(shipped: SpaceFile, device: OnCores, cores: int) -> None:
     """3 plain precisions and 6 static ones, 5 batches, 4 graph levels, 2 arenas; 4 ways to run several threads."""
-    space = Space(shipped, [_small()], device(cores), "local", {})
+    space = Space(shipped, [_small()], {"local": device(cores)}, {})
     several = len(space.knobs["threads"].levels) - 1
     assert space.knobs["threads"].levels[-1] == cores
     assert len(space) == (3 + 6) * 5 * 4 * 2 * (1 + 4 * several)
@@ -172,7 +172,7 @@ def test_the_shipped_space_counts_up(shipped: SpaceFile, device: OnCores, cores:
 
 def test_conditions_hold_in_the_shipped_space(shipped: SpaceFile, device: OnCores) -> None:
     """Calibration belongs to static int8, execution and spinning to several threads, and nothing else has them."""
-    space = Space(shipped, [_small()], device(4), "local", {})
+    space = Space(shipped, [_small()], {"local": device(4)}, {})
     for row in range(0, len(space), 7):
         configuration = space.candidate(row).configuration
         static = configuration.recipe["precision"] == "int8-static"
@@ -184,7 +184,7 @@ def test_conditions_hold_in_the_shipped_space(shipped: SpaceFile, device: OnCore
 def test_a_limit_fixes_a_knob(shipped: SpaceFile, device: OnCores) -> None:
     """Only the levels that the intent allows are left, in every candidate; a level given twice counts once."""
     limits = {"batch": (4, 4, 1), "threads": (2,), "precision": ("fp16", "fp32"), "arena": ("off",)}
-    space = Space(shipped, [_small()], device(2), "local", limits)
+    space = Space(shipped, [_small()], {"local": device(2)}, limits)
     assert len(space) == 2 * 2 * 4 * 2 * 2
     assert space.knobs["batch"].levels == (1, 4)
     assert {space.candidate(row).configuration.knobs["threads"] for row in range(len(space))} == {2}
@@ -192,10 +192,10 @@ def test_a_limit_fixes_a_knob(shipped: SpaceFile, device: OnCores) -> None:
 
 def test_a_count_may_go_beyond_the_list(shipped: SpaceFile, device: OnCores) -> None:
     """A batch of 32 is no level of the file but a batch all the same; threads end at the cores."""
-    space = Space(shipped, [_small()], device(2), "local", {"batch": (32, 1)})
+    space = Space(shipped, [_small()], {"local": device(2)}, {"batch": (32, 1)})
     assert space.knobs["batch"].levels == (1, 32)
     with pytest.raises(SpaceError, match=r"search\.knobs\.threads: must be among 1, 2, but got 3"):
-        Space(shipped, [_small()], device(2), "local", {"threads": (3,)})
+        Space(shipped, [_small()], {"local": device(2)}, {"threads": (3,)})
 
 
 @pytest.mark.parametrize(
@@ -219,21 +219,21 @@ def test_a_count_may_go_beyond_the_list(shipped: SpaceFile, device: OnCores) -> 
 def test_a_wrong_limit_is_told(shipped: SpaceFile, device: OnCores, limits: dict[str, Any], said: str) -> None:
     """A limit that names no knob or no level says what there is."""
     with pytest.raises(SpaceError) as caught:
-        Space(shipped, [_small()], device(2), "local", limits)
+        Space(shipped, [_small()], {"local": device(2)}, limits)
     assert said in str(caught.value)
 
 
 def test_a_fixed_batch_is_the_only_one(shipped: SpaceFile, device: OnCores) -> None:
     """A model of fixed batch 3 runs with that, others do not gain it, and what is left out says why."""
     models = [_small("fixed", fixed_batch=3), _small("free")]
-    space = Space(shipped, models, device(1), "local", {"precision": ("fp32",)})
+    space = Space(shipped, models, {"local": device(1)}, {"precision": ("fp32",)})
     batches: dict[str, set[Scalar]] = {"fixed": set(), "free": set()}
     for row in range(len(space)):
         configuration = space.candidate(row).configuration
         batches[configuration.model].add(configuration.knobs["batch"])
     assert batches == {"fixed": {3}, "free": {1, 2, 4, 8, 16}}
     assert LeftOut("fixed", "other batch", "its batch is fixed at 3") in space.left_out
-    assert space.default("fixed").configuration.batch == 3
+    assert space.default("fixed", "local").configuration.batch == 3
 
 
 def test_refused_precisions_are_listed(shipped: SpaceFile, device: OnCores) -> None:
@@ -241,7 +241,7 @@ def test_refused_precisions_are_listed(shipped: SpaceFile, device: OnCores) -> N
     refused = {"int8-static": "it needs data.calibration", "fp16": "no such type"}
     half = dict.fromkeys(("fp16", "int8-dynamic", "int8-static"), "the model as given is fp16")
     models = [_small("m", refused=refused), _small("half", precision="fp16", refused=half)]
-    space = Space(shipped, models, device(1), "local", {})
+    space = Space(shipped, models, {"local": device(1)}, {})
     made = {(c.model, c.recipe["precision"]) for c in (space.candidate(row).configuration for row in range(len(space)))}
     assert made == {("m", "fp32"), ("m", "int8-dynamic"), ("half", "fp16")}
     assert {(left.model, left.what, left.reason) for left in space.left_out} == {
@@ -256,7 +256,7 @@ def test_a_precision_of_its_own_belongs_to_its_model(shipped: SpaceFile, device:
     """A bf16 model runs as given, although the file lists no bf16, and lends that to no other model."""
     models = [_small("m"), _small("own", precision="bf16")]
     for limits in ({}, {"precision": ("bf16", "fp32")}):
-        space = Space(shipped, models, device(1), "local", {"batch": (1,), **limits})
+        space = Space(shipped, models, {"local": device(1)}, {"batch": (1,), **limits})
         made = {(c.model, c.recipe["precision"]) for c in (space.candidate(r).configuration for r in range(len(space)))}
         assert {precision for model, precision in made if model == "own"} == {"bf16"}
         assert ("m", "fp32") in made
@@ -266,18 +266,18 @@ def test_a_precision_of_its_own_belongs_to_its_model(shipped: SpaceFile, device:
 def test_a_model_that_a_limit_excludes_is_listed(shipped: SpaceFile, device: OnCores) -> None:
     """With precision limited to fp32, a bf16 model has no candidate; what is left out says so."""
     models = [_small("m"), _small("own", precision="bf16")]
-    space = Space(shipped, models, device(1), "local", {"precision": ("fp32",)})
+    space = Space(shipped, models, {"local": device(1)}, {"precision": ("fp32",)})
     assert {space.candidate(row).configuration.model for row in range(len(space))} == {"m"}
     assert [left.model for left in space.left_out] == ["own"]
     with pytest.raises(SpaceError, match=r"no candidate is left: own: .*bf16.*; widen search\.knobs"):
-        Space(shipped, models[1:], device(1), "local", {"precision": ("fp32",)})
+        Space(shipped, models[1:], {"local": device(1)}, {"precision": ("fp32",)})
 
 
 def test_the_baseline_stands_outside_the_limits(shipped: SpaceFile, device: OnCores) -> None:
     """The default candidate is the model as given, batch 1, the runtime's defaults, whatever the limits say."""
     limits: dict[str, tuple[Scalar, ...]] = {"precision": ("int8-dynamic",), "batch": (16,), "arena": ("off",)}
-    space = Space(shipped, [_small()], device(4, 2), "pi", limits)
-    default = space.default("m")
+    space = Space(shipped, [_small()], {"pi": device(4, 2)}, limits)
+    default = space.default("m", "pi")
     assert default.target == "pi"
     assert default.configuration.canonical == {
         "model": "m",
@@ -293,7 +293,7 @@ def test_the_baseline_stands_outside_the_limits(shipped: SpaceFile, device: OnCo
         },
     }
     assert space.row(default) is None
-    whole = Space(shipped, [_small()], device(4, 2), "pi", {})
+    whole = Space(shipped, [_small()], {"pi": device(4, 2)}, {})
     row = whole.row(default)
     assert row is not None
     assert whole.candidate(row) == default
@@ -301,7 +301,7 @@ def test_the_baseline_stands_outside_the_limits(shipped: SpaceFile, device: OnCo
 
 def test_what_lies_outside_has_no_row(shipped: SpaceFile, device: OnCores) -> None:
     """Another target, runtime, model, level, an unknown knob, a missing one or one too many: all outside."""
-    space = Space(shipped, [_small()], device(1), "local", {})
+    space = Space(shipped, [_small()], {"local": device(1)}, {})
     inside = space.candidate(11)
     configuration = inside.configuration
     knobs = dict(configuration.knobs)
@@ -337,7 +337,7 @@ def test_features_follow_their_model(shipped: SpaceFile, device: OnCores) -> Non
         _small("b", features={"macs": 3.0}),
         _small("c", features={"odd": float("nan")}),
     ]
-    space = Space(shipped, models, device(1), "local", {"precision": ("fp32",)})
+    space = Space(shipped, models, {"local": device(1)}, {"precision": ("fp32",)})
     names, table = space.features()
     assert names == ("macs", "odd", "size")
     assert table.shape == (len(space), 3)
@@ -349,7 +349,7 @@ def test_features_follow_their_model(shipped: SpaceFile, device: OnCores) -> Non
 
 def test_no_features_are_no_columns(shipped: SpaceFile, device: OnCores) -> None:
     """Models of which nothing is known give an empty table of the right length."""
-    space = Space(shipped, [_small()], device(1), "local", {})
+    space = Space(shipped, [_small()], {"local": device(1)}, {})
     names, table = space.features()
     assert names == ()
     assert table.shape == (len(space), 0)
@@ -362,7 +362,7 @@ def test_no_features_are_no_columns(shipped: SpaceFile, device: OnCores) -> None
 def million(declare: Declare, device: OnCores) -> Space:
     """Six knobs of ten levels: a million candidates."""
     bodies = {f"k{i}": {"levels": list(range(10)), "default": 0, "ordered": True} for i in range(6)}
-    return Space(declare(bodies), [_small()], device(1), "local", {})
+    return Space(declare(bodies), [_small()], {"local": device(1)}, {})
 
 
 def test_a_million_candidates_are_columns(million: Space) -> None:
@@ -378,7 +378,7 @@ def test_a_space_too_large_is_refused_before_it_fills_memory(declare: Declare, d
     """Thirty knobs of ten levels are refused at once, saying what to do."""
     bodies = {f"k{i}": {"levels": list(range(10)), "default": 0} for i in range(30)}
     with pytest.raises(SpaceError, match=r"more than [\d,]+ candidates; fix or limit knobs with search\.knobs"):
-        Space(declare(bodies), [_small()], device(1), "local", {})
+        Space(declare(bodies), [_small()], {"local": device(1)}, {})
 
 
 def test_conditions_reach_through_knobs_that_do_not_apply(declare: Declare, device: OnCores) -> None:
@@ -388,7 +388,7 @@ def test_conditions_reach_through_knobs_that_do_not_apply(declare: Declare, devi
         "b": {"levels": [1, 2], "default": 1, "ordered": True, "when": {"a": ["y"]}},
         "c": {"levels": ["p", "q"], "default": "p", "when": {"b": [1]}},
     }
-    space = Space(declare(bodies), [_small()], device(1), "local", {})
+    space = Space(declare(bodies), [_small()], {"local": device(1)}, {})
     found = {tuple(sorted(space.candidate(row).configuration.knobs.items())) for row in range(len(space))}
     assert found == {
         (("a", "x"),),

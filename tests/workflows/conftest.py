@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -100,10 +101,23 @@ def write_intent(place: Path, intent_in: Callable[..., Path]) -> Callable[..., P
     return partial(intent_in, place)
 
 
+@pytest.fixture(scope="session")
+def declare_in() -> Callable[..., Path]:
+    """Writes a targets file into a folder: ``declare_in(folder, one={"wrap": ["taskset", "-c", "0"]}, two={})``."""
+
+    def write(folder: Path, **targets: dict[str, object]) -> Path:
+        path = folder / "targets.yaml"
+        path.write_text(json.dumps({"version": 1, "targets": targets}))  # JSON is YAML
+        return path
+
+    return write
+
+
 @pytest.fixture
 def environment(place: Path) -> dict[str, str]:
-    """The environment of a command with a cache of its own."""
-    return {**os.environ, "AUTOEDGE_CACHE": str(place / "cache"), "XDG_STATE_HOME": str(place / "state")}
+    """The environment of a command with a cache and a targets file of its own."""
+    own = {"AUTOEDGE_CACHE": "cache", "XDG_STATE_HOME": "state", "AUTOEDGE_TARGETS": "targets.yaml"}
+    return {**os.environ, **{name: str(place / path) for name, path in own.items()}}
 
 
 @pytest.fixture

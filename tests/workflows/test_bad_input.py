@@ -47,7 +47,8 @@ def said(process: subprocess.CompletedProcess[str], code: int, *parts: str) -> N
         ({"budget": "{measurements: 0}"}, ["intent.yaml:", "budget.measurements"]),
         ({"budget": "{measurements: 3}"}, ["baselines alone take 4 measurements", "give at least 16"]),
         ({"search": "{knobs: {batches: [1]}}"}, ["no knob 'batches'", "nearest is 'batch'"]),
-        ({"targets": "[ssh://pi@door]"}, ["targets"]),
+        ({"targets": "[ssh://-door]"}, ["targets[0]", "ssh://user@host:port"]),
+        ({"targets": "[jetson]"}, ["jetson", "not declared", "autoedge targets add"]),
     ],
 )
 def test_bad_intents(write_intent: Intent, autoedge: Command, changes: dict[str, str], parts: list[str]) -> None:

@@ -1,17 +1,33 @@
-"""autoedge power integrate."""
+"""autoedge power integrate | calibrate | compare."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from autoedge_cli.options import json_option, write_json
+from autoedge_cli.options import json_option, targets_option, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_meter_option = click.option(
+    "--meter", "kind", metavar="KIND", help="The power meter: um25c, tc66, ... (default: the target's)."
+)
+_port_option = click.option("--port", metavar="DEVICE", help="Serial port of the meter, such as /dev/rfcomm0.")
+_option_option = click.option(
+    "--option", "words", multiple=True, metavar="KEY=VALUE", help="An option of the meter; may be repeated."
+)
+
+
+def _meter_options(function: Callable[..., int]) -> Callable[..., int]:
+    return _meter_option(_port_option(_option_option(function)))
 
 
 @click.group("power")
 def command() -> None:
-    """Energy of recorded traces."""
+    """Energy of recorded traces, and the estimate where there is no meter."""
 
 
 @command.command("integrate")
@@ -36,3 +52,94 @@ def integrate(trace: Path, windows: Path | None, meter_file: Path | None, json_f
     if json_file != "-":
         render_energy(console(), document)
     return 0
+
+
+@command.command("calibrate")
+@click.option("--target", default="local", show_default=True, metavar="NAME", help="The device to calibrate.")
+@_meter_options
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time there is (default: for all loads).")
+@click.option("--fresh", is_flag=True, help="Begin anew, whatever an interrupted calibration measured.")
+@targets_option
+@json_option
+def calibrate(
+    *,
+    target: str,
+    kind: str | None,
+    port: str | None,
+    words: tuple[str, ...],
+    minutes: float | None,
+    targets: Path | None,
+    json_file: str | None,
+    fresh: bool,
+) -> int:
+    """Fit a device's power to how busy it is, against a power meter.
+
+    Synthetic loads run on the device while the meter watches; nothing else should run there. From then on energy is
+    estimated with the model wherever no meter is at hand. Stopped at any moment, the same command goes on.
+    """
+    from autoedge.workflows.calibrate import calibrate as calibrated
+    from autoedge_cli.progress import Progress
+    from autoedge_cli.render import console
+    from autoedge_cli.render_calibration import render_calibration
+
+    meter = _meter(kind, port, words)
+    with Progress() as progress:
+        document = calibrated(target, targets=targets, meter=meter, minutes=minutes, fresh=fresh, on_event=progress)
+    if json_file is not None:
+        write_json(document, json_file)
+    if json_file != "-":
+        render_calibration(console(), document)
+    return 0
+
+
+@command.command("compare")
+@click.option(
+    "--run", "run_folder", type=click.Path(path_type=Path, file_okay=False), help="A run measured with a meter."
+)
+@click.option("--target", metavar="NAME", help="Run loads on this device now.")
+@_meter_options
+@click.option("--loads", type=click.IntRange(2, 1000), default=8, show_default=True, help="How many, with --target.")
+@targets_option
+@json_option
+def compare(
+    *,
+    run_folder: Path | None,
+    target: str | None,
+    kind: str | None,
+    port: str | None,
+    words: tuple[str, ...],
+    loads: int,
+    targets: Path | None,
+    json_file: str | None,
+) -> int:
+    """Hold the estimate against a power meter, candidate by candidate or load by load."""
+    from autoedge.workflows.compare_power import compare_run, compare_target
+    from autoedge_cli.progress import Progress
+    from autoedge_cli.render import console
+    from autoedge_cli.render_calibration import render_comparison
+
+    if (run_folder is None) == (target is None):
+        raise click.UsageError("name what to compare: either --run FOLDER or --target NAME")
+    if run_folder is not None:
+        document = compare_run(run_folder)
+    else:
+        meter = _meter(kind, port, words)
+        with Progress() as progress:
+            document = compare_target(str(target), targets=targets, meter=meter, loads=loads, on_event=progress)
+    if json_file is not None:
+        write_json(document, json_file)
+    if json_file != "-":
+        render_comparison(console(), document)
+    return 0
+
+
+def _meter(kind: str | None, port: str | None, words: tuple[str, ...]) -> dict[str, Any] | None:
+    """The meter as targets.yaml would declare it; None for the target's own."""
+    from autoedge.workflows.meters import option_values
+
+    options = {**option_values(words), **({} if port is None else {"port": port})}
+    if kind is None:
+        if options:
+            raise click.UsageError("--port and --option belong to --meter KIND")
+        return None
+    return {"type": kind, **options}

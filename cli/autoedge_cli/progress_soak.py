@@ -1,0 +1,97 @@
+"""Show a soak under way on standard error: one line in a terminal, now and then a line elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from autoedge_cli.render_configuration import words
+from autoedge_cli.render_figures import duration, number
+from autoedge_cli.render_text import printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from autoedge.workflows.soak import SoakState
+
+_REFRESH_HZ = 2
+_A_LINE_S = 60.0
+
+
+class SoakProgress:
+    """A listener for ``soak`` and a context manager; may be called from any thread.
+
+    Args:
+        stream: By default standard error.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._state: SoakState | None = None
+        self._said_s = 0.0
+        self._phase = ""
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        console = Console(file=self._stream, markup=False, highlight=False, emoji=False)
+        if self._stream.isatty() and not console.is_dumb_terminal:
+            self._live = Live(
+                console=console,
+                get_renderable=self._picture,
+                refresh_per_second=_REFRESH_HZ,
+                transient=True,
+                redirect_stdout=False,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def __call__(self, state: SoakState) -> None:
+        """Take in how far the soak is."""
+        self._state = state
+        if self._live is not None:
+            return
+        phase, now = state.phase.partition(":")[0], time.monotonic()
+        if phase != self._phase or now - self._said_s >= _A_LINE_S:
+            self._phase, self._said_s = phase, now
+            self._write(told(state))
+
+    def _write(self, line: str) -> None:
+        try:
+            self._stream.write(f"autoedge: {line}\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # whoever read our output is gone, or closed it
+            return
+
+    def _picture(self) -> RenderableType:
+        state = self._state
+        if state is None:
+            return Text("autoedge soak: reaching the target")
+        return Text.assemble(
+            ("autoedge soak ", "bold"), words(state.candidate.configuration.canonical, []), "\n  ", told(state)
+        )
+
+
+def told(state: SoakState) -> str:
+    """How far a soak is, in one line."""
+    tick = state.tick
+    if tick is None:
+        return printable(state.phase, 120)
+    parts = [f"soak: {duration(max(0.0, tick.seconds - tick.elapsed_s))} left"]
+    if tick.latency_ms is not None:
+        against = f" ({tick.latency_ms / state.first_ms - 1:+.1%} against the first minute)" if state.first_ms else ""
+        parts.append(f"{number(tick.latency_ms, 4)} ms a call{against}")
+    if tick.temp_c is not None:
+        parts.append(f"{tick.temp_c:.1f} °C")
+    if tick.power_w is not None:
+        parts.append(f"{number(tick.power_w, 4)} W")
+    return ", ".join(parts)

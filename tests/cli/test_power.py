@@ -1,0 +1,116 @@
+"""The commands and tables around the power estimate, as far as they need no device."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from autoedge.workflows import calibrate as calibrating
+from autoedge.workflows import compare_power as comparing
+from autoedge_cli.main import run
+from autoedge_cli.render_calibration import render_calibration, render_comparison
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MODEL = {"id": "x", "origin": "calibrated 2026-01-02 with um25c at board-input", "band": 0.17, "work_error": 0.3}
+LOAD = {"name": "copy, 4 cores, 100 %", "busy": 1.0, "power_w": 8.5, "fitted_w": 8.0, "stated_error_w": 1.2}
+CALIBRATION = {
+    "file": "power/0.json",
+    "model": {**MODEL, "idle_error_w": 0.05},
+    "loads": [
+        {**LOAD, "refused": ""},
+        {**LOAD, "name": "idle", "fitted_w": None, "refused": "other work\x1b[2J keeps the processor 50 % busy"},
+    ],
+}
+PAIR = {"name": "ab12@pi", "target": "pi", "quantity": "energy_mj", "processes": 2}
+COMPARISON = {
+    "models": {"pi": MODEL},
+    "pairs": [
+        {**PAIR, "meter": 42.0, "meter_error": 0.8, "estimate": 44.0, "estimate_error": 5.0, "error": 44 / 42 - 1}
+    ],
+    "agreement": [
+        {
+            "target": "pi",
+            "quantity": "energy_mj",
+            "n": 2,
+            "bias": 0.024,
+            "bias_interval": [-0.3, 0.34],
+            "mape": 0.05,
+            "mape_interval": None,
+            "covered": 1,
+        }
+    ],
+}
+
+
+def printed(render: Callable[[Console, Any], None], document: dict[str, Any]) -> str:
+    """What a table comes to, on one line."""
+    stream = io.StringIO()
+    render(Console(file=stream, width=110, markup=False, highlight=False, emoji=False), document)
+    return " ".join(stream.getvalue().split())
+
+
+def test_a_calibration_is_told() -> None:
+    """Each load stands with what was measured, fitted and stated; what was left out says why, harmlessly."""
+    text = printed(render_calibration, CALIBRATION)
+    assert "copy, 4 cores, 100 % 100% 8.500 ~8.000 -5.9 % +/- 15 %" in text
+    assert "left out: idle: other work\\x1b[2J keeps the processor 50 % busy" in text
+    assert "may be off by 17 % for work of a new kind" in text
+    assert "what work adds may be off by 30 %, idle by 0.050 W" in text
+    assert "\x1b" not in text
+
+
+def test_a_comparison_is_told() -> None:
+    """Meter and estimate stand side by side, the estimate marked, with bias, mean error, intervals and coverage."""
+    text = printed(render_comparison, COMPARISON)
+    assert "pi: estimate of calibrated 2026-01-02 with um25c at board-input, stated to be off by 17 % at worst" in text
+    assert "ab12@pi 42.00 mJ 0.80 ~44.00 mJ 5.0 +4.8 %" in text
+    assert "pi: bias +2.4 % [-30.0 %, +34.0 %], mean absolute error 5.0 %, 1 of 2 within the stated band" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["calibrate", "--port", "/dev/rfcomm0"], "--port and --option belong to --meter KIND"),
+        (["calibrate", "--meter", "um25c", "--option", "port"], "written as key=value"),
+        (["calibrate", "--minutes", "0"], "--minutes"),
+        (["calibrate", "--target", "nobody"], "is not declared"),
+        (["compare"], "either --run FOLDER or --target NAME"),
+        (["compare", "--run", "runs/x", "--target", "pi"], "either --run FOLDER or --target NAME"),
+    ],
+)
+def test_what_cannot_be_meant(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong words end with exit code 2 and say what is meant."""
+    assert run(["power", *arguments]) == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_options_reach_the_workflow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Kind, port and options of the meter become what targets.yaml would hold; JSON replaces the table."""
+    asked: dict[str, Any] = {}
+
+    def calibrate(target: str, **options: Any) -> dict[str, Any]:
+        asked.update(options, target=target)
+        return CALIBRATION
+
+    monkeypatch.setattr(calibrating, "calibrate", calibrate)
+    meter = ["--meter", "lpm01a", "--port", "/dev/ttyACM0", "--option", "volts=3.3"]
+    assert run(["power", "calibrate", "--target", "pi", *meter, "--minutes", "6", "--fresh", "--json"]) == 0
+    assert asked["meter"] == {"type": "lpm01a", "port": "/dev/ttyACM0", "volts": 3.3}
+    assert (asked["target"], asked["minutes"], asked["fresh"]) == ("pi", 6.0, True)
+    assert capsys.readouterr().out.startswith("{")
+
+
+def test_compare_prints_and_writes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
+) -> None:
+    """A file gets the document, standard output the table."""
+    monkeypatch.setattr(comparing, "compare_run", lambda _: COMPARISON)
+    file = tmp_path / "compared.json"
+    assert run(["power", "compare", "--run", str(tmp_path), "--json", str(file)]) == 0
+    assert "mean absolute error" in capsys.readouterr().out
+    assert "ab12@pi" in file.read_text()
