@@ -38,7 +38,7 @@ class Metric:
 
 
 _RATE = "of one call in an open loop at workload.rate, from the moment it was due; the time to fill the batch is added"
-_SUSTAINED = "of one call in the last third of a soak, back to back"
+_SUSTAINED = "of one call in the last third of a soak; with workload.rate the time to fill the batch is added"
 _CALL = "of one call with one batch, back to back, steady state; with workload.rate the time to fill the batch is added"
 
 METRICS: dict[str, Metric] = {

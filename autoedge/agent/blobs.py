@@ -90,10 +90,14 @@ class Blobs:
         """The unfinished file, held against other agents; None while another one has it."""
         if sha256 not in self._held:
             part = self._part(sha256)
-            file = part.open("r+b" if part.exists() else "w+b")
+            # Never cut when opened: another agent may be writing to it.
+            file = os.fdopen(os.open(str(part), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b")
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                taken = not _is(file, part)  # another agent finished it while this one opened it
             except BlockingIOError:
+                taken = True
+            if taken:
                 file.close()
                 return None
             self._held[sha256] = file
@@ -101,6 +105,14 @@ class Blobs:
 
     def _part(self, sha256: str) -> Path:
         return self.path(sha256).with_suffix(".part")
+
+
+def _is(file: IO[bytes], path: Path) -> bool:
+    """Whether an open file still lies at a path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _sha256(path: Path) -> str:

@@ -122,7 +122,8 @@ class Bench:
             if not self._is_present(reply.body.get("key")):
                 continue  # it waits for the intent that it was measured for
             try:
-                if self._metering is None or self._metering.on_device:
+                watched = self._metering is None or self._metering.on_device
+                if watched and _is_from(target, reply.body["key"]):
                     claimed.append(self._store_reply(reply, self._recorded(reply)))
             except _NONSENSE as error:
                 _log.warning("target '%s' held a reply that makes no sense: %r", target.name, error)
@@ -416,6 +417,12 @@ class Bench:
         )
         self._store.add(measurement, candidate)
         return measurement
+
+
+def _is_from(target: Target, key: Mapping[str, Any]) -> bool:
+    """Whether a reply speaks of the device that sent it: a device's word about another one does not count."""
+    fingerprint = target.device.fingerprint if target.device else None
+    return (key["target"], key["fingerprint"]) == (target.name, fingerprint)
 
 
 def _doubt(flags: Collection[str], done: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ samples as the meter gives in it, and the plain interval, mean +/- 1.96 s / sqrt
 _STEADY = {"warmup_calls": 10, "warmup_seconds": 1.0, "block_calls": 10, "block_seconds": 0.25, "block_tolerance": 0.02}
 
 # With a power meter: 3 s at 16 Hz are 48 samples of idle (arXiv 2507.23093), and a slower meter takes longer for as
-# many that carry something new; five windows for a report (MLPerf Tiny), each as long as the meter needs, at least 10 s.
+# many that carry something new; five windows for a report (MLPerf Tiny), each as long as the meter needs.
 _QUICK: dict[str, float | int] = {
     **_STEADY,
     "warmup_cap_seconds": 5.0,

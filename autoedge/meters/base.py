@@ -144,6 +144,15 @@ class Meter(ABC):
                 self._lost = str(error)
         return joined(self.spec, self.counts, self._blocks, self._lost)
 
+    def taken(self) -> Trace:
+        """What was recorded since the last such call, handed over while the recording goes on.
+
+        Its counts are empty: ``stop`` hands over those of the whole recording, with what is left of it.
+        """
+        count = len(self._blocks)
+        blocks, self._blocks[:count] = self._blocks[:count], []  # new ones may be added meanwhile, behind these
+        return joined(self.spec, Counts(), blocks)
+
     def read(self, seconds: float) -> Trace:
         """Record for a while."""
         self.start()

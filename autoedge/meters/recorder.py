@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from autoedge.meters.thinning import PERIOD_S, thinned, together
+
 if TYPE_CHECKING:
     from autoedge.meters.base import Meter
     from autoedge.meters.trace import Trace
@@ -24,11 +26,15 @@ class Recorder:
         self._meter = meter
         self._recording = False
         self._traces: list[Trace] = []
+        self._pieces: list[Trace] = []
 
     def phase(self, name: str) -> None:
         """The job enters a phase, or tells behind a colon how far it is in one."""
-        if (name.partition(":")[0] in WATCHED) != self._recording:
+        stage, told, _ = name.partition(":")
+        if (stage in WATCHED) != self._recording:
             self._toggle()
+        elif self._recording and told and self._meter.spec.update_period_s < PERIOD_S:
+            self._pieces.append(thinned(self._meter.taken()))  # it lasts: a stream would not fit into memory
 
     @property
     def power_w(self) -> float:
@@ -44,7 +50,9 @@ class Recorder:
 
     def _toggle(self) -> None:
         if self._recording:
-            self._traces.append(self._meter.stop())
+            last, pieces = self._meter.stop(), self._pieces
+            self._traces.append(together([*pieces, thinned(last)]) if pieces else last)
+            self._pieces = []
         else:
             self._meter.start()
         self._recording = not self._recording

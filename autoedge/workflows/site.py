@@ -23,8 +23,8 @@ class Site:
         name: Of the target.
         device: As probed now, or at an earlier start where it cannot be reached.
         runtime_version: Of the space's runtime there.
-        protocol: Of its measurements. Targets differ in the idle power that the user states and in nothing else, so
-            that a target more or fewer leaves the measurements of the others as they are.
+        protocol: Of its measurements. Targets differ in their power meter, or the idle power that the user states, and
+            in nothing else, so that a target more or fewer leaves the measurements of the others as they are.
         bench: Measures there.
     """
 

@@ -31,7 +31,7 @@ _COMMANDS = {
     "space": "Show what would be searched, what is left out and why.",
     "show": "Show a finished run again: front, choice, runners-up.",
     "soak": "Run a candidate without a pause, and tell what it sustains.",
-    "power": "Energy of recorded traces.",
+    "power": "Energy of recorded traces; calibrate the estimate, or hold it against a meter.",
     "meters": "Find power meters, read them, and see what they are fit for.",
     "targets": "Declare devices, look at them, and make them ready.",
     "bundle": "Build, verify and run bundles.",

@@ -174,7 +174,7 @@ def test_heat_is_seen(  # noqa: PLR0917 - fixtures
 def test_enough_ends_a_soak_with_what_it_has(
     target: LocalTarget, soak_job: dict[str, Any], files: dict[str, Path]
 ) -> None:
-    """Told that it is enough, a soak of an hour ends at once and gives what it measured; told again, nothing happens."""
+    """Told that it is enough, a soak of an hour ends at once with what it measured; told again, nothing happens."""
     target.send_files(files)
     begun = threading.Event()
 
