@@ -102,8 +102,8 @@ class Making:
         }
 
     def _rate(self, batch: int, phase: Phase, plan: PowerPlan | None) -> dict[str, float] | None:
-        rate = self.task.rate
-        if rate is None or not (phase is Phase.CONFIRM or self.wanted & set(AT_RATE)):
-            return None
-        seconds = max(float(self.protocol.parameters["rate_seconds"]), plan.window_s if plan else 0.0)
+        rate, length = self.task.rate, self.protocol.parameters.get("rate_seconds")
+        if rate is None or length is None or not (phase is Phase.CONFIRM or self.wanted & set(AT_RATE)):
+            return None  # without a length: a bundle's protocol of an earlier release
+        seconds = max(float(length), plan.window_s if plan else 0.0)
         return {"period_s": batch / rate, "lead_s": plan.lead_s if plan else 0.0, "seconds": seconds}

@@ -36,6 +36,7 @@ _QUICK: dict[str, float | int] = {
     "energy_seconds": 10.0,
     "energy_windows": 1,
     "rate_seconds": 3.0,
+    "soak_seconds": 60.0,
 }
 _STANDARD: dict[str, float | int] = {
     **_STEADY,
@@ -49,6 +50,7 @@ _STANDARD: dict[str, float | int] = {
     "energy_seconds": 10.0,
     "energy_windows": 5,
     "rate_seconds": 30.0,
+    "soak_seconds": 300.0,
 }
 PRESETS: dict[str, dict[str, float | int]] = {
     "quick": _QUICK,
@@ -62,10 +64,10 @@ PRESETS: dict[str, dict[str, float | int]] = {
         "energy_seconds": 30.0,
         "energy_windows": 10,
         "rate_seconds": 120.0,
+        "soak_seconds": 1800.0,
     },
     PAPER: {**_QUICK, "idle_samples": 4},
 }
-_SOAK_SECONDS = {"quick": 60.0, "standard": 300.0, "strict": 1800.0, PAPER: 60.0}
 _METERED = ("idle_seconds", "idle_samples", "energy_seconds", "energy_windows")
 
 
@@ -106,7 +108,7 @@ def protocol_for(
 
 def soak_seconds(preset: str, overrides: Mapping[str, float]) -> float:
     """How long a finalist's soak lasts. It is no part of the protocol: all else is measured alike without it."""
-    return float(overrides.get("soak_seconds", _SOAK_SECONDS[preset]))
+    return float(overrides.get("soak_seconds", PRESETS[preset]["soak_seconds"]))
 
 
 def expected_seconds(protocol: Protocol, call_seconds: float, spec: MeterSpec | None = None) -> float:

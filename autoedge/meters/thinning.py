@@ -28,10 +28,17 @@ def thinned(trace: Trace, period_s: float = PERIOD_S) -> Trace:
         return replace(trace, spec=spec)
     place = np.floor((trace.time_s - trace.time_s[0]) / period_s).astype(np.int64)
     starts = np.flatnonzero(np.diff(place, prepend=-1))
-    series = {name: _means(getattr(trace, name), starts) for name in ("power_w", "volts", "amps")}
     ends = np.append(starts[1:], len(place)) - 1
     energy = trace.energy_j[ends] if trace.energy_j.size else trace.energy_j
-    return replace(trace, time_s=_means(trace.time_s, starts), energy_j=energy, spec=spec, **series)
+    return replace(
+        trace,
+        time_s=_means(trace.time_s, starts),
+        power_w=_means(trace.power_w, starts),
+        volts=_means(trace.volts, starts),
+        amps=_means(trace.amps, starts),
+        energy_j=energy,
+        spec=spec,
+    )
 
 
 def together(pieces: Sequence[Trace]) -> Trace:
@@ -50,4 +57,5 @@ def _means(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     there = np.isfinite(values)
     sums = np.add.reduceat(np.where(there, values, 0.0), starts)
     counts = np.add.reduceat(there.astype(np.float64), starts)
-    return np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    means: np.ndarray = np.divide(sums, counts, out=np.full(len(starts), np.nan), where=counts > 0)
+    return means

@@ -132,9 +132,9 @@ def _workplace(bundle: Bundle) -> Iterator[_Workplace]:
 
 def _check_protocol(bundle: Bundle) -> None:
     """The record must be of a protocol that can be measured here, in reasonable time."""
-    from autoedge.bench.presets import PRESETS, VERSION
+    from autoedge.bench.presets import VERSION
 
-    protocol, needed = bundle.protocol, PRESETS["quick"].keys() - {"processes"}
+    protocol, needed = bundle.protocol, _JUST_RUN.keys()
     if protocol.version != VERSION:
         raise BundleError(
             f"{bundle.folder}: was measured by version {protocol.version} of the protocol, but this AutoEdge measures "

@@ -68,7 +68,8 @@ def calibrate(
         kept = _measured(stand, kept, loads, on_event)
     model = fit_power(kept.loads, spec, datetime.now(UTC).date().isoformat())
     if model.band > BAND:
-        on_event(Note(f"power scatters much between kinds of work: off by up to {100 * model.band:.0f} %", warning=True))
+        much = f"power differs much between kinds of work: it may be off by {100 * model.band:.0f} %"
+        on_event(Note(much, warning=True))
     done = replace(kept, model=model)
     return document(done, done.save())
 
