@@ -61,7 +61,7 @@ def test_the_reference_of_an_intent(place: Path, write_intent: Intent, autoedge:
 
 def test_sustained_limits_are_decided_by_soaks(place: Path, write_intent: Intent, autoedge: Command) -> None:
     """Finalists are soaked once, the verdict tells their sustained figure, and candidates of the run can be soaked."""
-    intent = write_intent(constraints=SUSTAINED, protocol=QUICK)
+    intent = write_intent(constraints=SUSTAINED, protocol=QUICK, budget="{measurements: 20}")
     ran = autoedge("select", "--intent", intent, "--json", "v.json")
     assert ran.returncode == 0, ran.stderr
     verdict = json.loads((place / "v.json").read_text())
@@ -69,7 +69,7 @@ def test_sustained_limits_are_decided_by_soaks(place: Path, write_intent: Intent
     assert decided["outcome"] == "met"
     assert decided["figure"]["source"] == "measured"
     assert "latency_p95_sustained_ms" in verdict["chosen"]["metrics"]
-    assert verdict["used"]["measurements"] <= 26
+    assert verdict["used"]["measurements"] <= 20
     store = Store(place / "runs" / "small" / "study.db")
     soaks = [row for row in store.measurements() if row.phase is Phase.SOAK]
     store.close()
@@ -99,7 +99,7 @@ def test_sustained_limits_are_decided_by_soaks(place: Path, write_intent: Intent
 def test_a_sustained_limit_against_the_baseline(place: Path, write_intent: Intent, autoedge: Command) -> None:
     """A limit relative to the baseline soaks the reference too; one that nothing keeps is not met."""
     intent = write_intent(
-        constraints="[latency_p50 sustained <= 0.001 % of baseline]", protocol=QUICK, budget="{measurements: 24}"
+        constraints="[latency_p50 sustained <= 0.001 % of baseline]", protocol=QUICK, budget="{measurements: 19}"
     )
     ran = autoedge("select", "--intent", intent, "--json", "v.json")
     assert ran.returncode == 1, ran.stderr
