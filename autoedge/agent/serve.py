@@ -1,8 +1,9 @@
 """The agent: takes commands on standard input, starts a worker for each job, answers on standard output.
 
-Commands are frames with a ``do``: ``hello``, ``clock``, ``survey``, ``meters``, ``meter``, ``have``, ``put``, ``run``,
-``cancel``, ``enough``, ``waiting``, ``fetch``, ``ack``. Each is answered by one frame, but for the two that stop a job;
-``run`` sends ``phase`` frames before its answer. When standard input closes, the agent kills its worker and ends.
+Commands are frames with a ``do``: ``hello``, ``clock``, ``survey``, ``meters``, ``meter``, ``record``, ``have``,
+``put``, ``run``, ``cancel``, ``enough``, ``waiting``, ``fetch``, ``ack``. Each is answered by one frame, but for the
+two that stop a job; ``run`` sends ``phase`` frames before its answer. When standard input closes, the agent kills its
+worker and ends.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class Agent:
             "survey": self._survey,
             "meters": self._meters,
             "meter": self._open_meter,
+            "record": self._record,
             "have": self._have,
             "put": self._put,
             "run": self._run,
@@ -140,6 +142,13 @@ class Agent:
 
     def _open_meter(self, frame: Frame) -> Answer:
         return {"spec": self._meter.open(frame.body["place"], frame.body["options"])}, {}
+
+    def _record(self, frame: Frame) -> Answer:
+        trace = self._meter.recorded(frame.body["now"])
+        if trace is None:
+            return {"ok": True}, {}
+        body, arrays = trace.pack()
+        return {"trace": body}, arrays
 
     def _survey(self, _: Frame) -> Answer:
         from autoedge.agent.survey import survey

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoedge.agent import conditions
 from autoedge.agent.soaking import Tick, in_soak, load
+from autoedge.errors import MeterError
 from autoedge.meters.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from autoedge.meters.base import Meter
+    from autoedge.meters.trace import Trace
 
 
 TIMED = "latency"
@@ -58,6 +61,19 @@ class OwnMeter:
             meter.__enter__()
             self.meter, self._chosen = meter, chosen
         return self.meter.spec.to_json()
+
+    def recorded(self, do: str) -> Trace | None:
+        """Read the meter by hand: ``start``, then ``more`` as often as wanted for what is new, and ``stop``.
+
+        Raises:
+            MeterError: None is open.
+        """
+        if self.meter is None:
+            raise MeterError("no meter was opened")
+        if do == "start":
+            self.meter.start()
+            return None
+        return self.meter.stop() if do == "stop" else replace(self.meter.taken(), lost=self.meter.lost)
 
     def close(self) -> None:
         """Give the instrument back."""

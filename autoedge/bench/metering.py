@@ -11,9 +11,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autoedge.bench.alignment import SIGNATURE, align
-from autoedge.errors import MeterError, TargetError
+from autoedge.errors import MeterError
 from autoedge.meters.recorder import Recorder
-from autoedge.meters.spec import MeterSpec
 from autoedge.meters.trace import Trace
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from autoedge.agent.frames import Frame
     from autoedge.meters.base import Meter
+    from autoedge.meters.spec import MeterSpec
     from autoedge.targets.base import Target
 
 _log = logging.getLogger(__name__)
@@ -96,14 +96,7 @@ class DeviceMetering(Metering):
 
     def __init__(self, target: Target, place: str, options: Mapping[str, Any]) -> None:
         self._target, self._place, self._options = target, place, dict(options)
-        self.spec = self._opened()
-
-    def _opened(self) -> MeterSpec:
-        form = self._target.open_meter(self._place, self._options)
-        try:
-            return MeterSpec.from_json(dict(form))
-        except (TypeError, ValueError) as error:
-            raise TargetError(f"target '{self._target.name}': its meter publishes nonsense: {error}") from error
+        self.spec = target.open_meter(place, options)
 
     @property
     def on_device(self) -> bool:
@@ -112,7 +105,7 @@ class DeviceMetering(Metering):
 
     def begin(self) -> None:
         """Make sure that the agent, which may be a new one, has the meter open."""
-        self._opened()
+        self._target.open_meter(self._place, self._options)
 
     def phase(self, name: str) -> None:
         """The agent follows the phases itself."""

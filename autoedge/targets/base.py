@@ -11,6 +11,8 @@ import numpy as np
 
 from autoedge.errors import TargetError
 from autoedge.intent.problem import escaped
+from autoedge.meters.spec import MeterSpec
+from autoedge.meters.trace import Trace
 from autoedge.targets.clock import ClockOffset, clock_offset
 from autoedge.targets.described import device_from
 from autoedge.targets.link import PATIENCE_S, AgentLink, LostTargetError
@@ -126,23 +128,45 @@ class Target(ABC):
         found = answer.body.get("meters")
         return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
-    def open_meter(self, place: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Let the agent use one of the device's own meters from now on.
+    def open_meter(self, place: str, options: Mapping[str, Any]) -> MeterSpec:
+        """Let the agent use one of the device's own meters from now on; what it publishes.
 
         Args:
             place: Of its class.
             options: It is opened with.
 
-        Returns:
-            What it publishes; see ``autoedge.meters.spec``.
+        Raises:
+            TargetError: It cannot be opened, or publishes nonsense; says why.
+        """
+        form = self._ask({"do": "meter", "place": place, "options": dict(options)}).body.get("spec")
+        try:
+            return MeterSpec.from_json(dict(form or {}))
+        except (TypeError, ValueError, KeyError) as error:
+            reason = escaped(str(error))
+            raise TargetError(f"target '{self.name}': its meter publishes nonsense: {reason}") from error
+
+    def start_recording(self) -> None:
+        """Read the device's own meter by hand from now on; ``open_meter`` comes first.
 
         Raises:
-            TargetError: It cannot be opened; says why.
+            TargetError: The target cannot be asked.
         """
-        spec = self._ask({"do": "meter", "place": place, "options": dict(options)}).body.get("spec")
-        if not isinstance(spec, dict):
-            raise TargetError(f"target '{self.name}': does not say what its meter publishes")
-        return spec
+        self._ask({"do": "record", "now": "start"})
+
+    def recorded(self, *, end: bool) -> Trace:
+        """What that meter read since the last such call, on the device's clock.
+
+        Args:
+            end: Whether the recording ends; its last piece holds the counts of the whole.
+
+        Raises:
+            TargetError: The target cannot be asked.
+        """
+        answer = self._ask({"do": "record", "now": "stop" if end else "more"})
+        try:
+            return Trace.unpack(answer.body["trace"], answer.arrays)
+        except (ValueError, TypeError, KeyError) as error:
+            raise TargetError(f"target '{self.name}': sent no recording: {escaped(str(error))}") from error
 
     def _carried(self, places: Mapping[str, str]) -> dict[str, str]:
         """Of classes by name, those whose code is on the target."""

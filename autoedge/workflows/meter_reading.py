@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +18,11 @@ from autoedge.bench.presets import protocol_for
 from autoedge.errors import MeterError
 from autoedge.intent.problem import escaped
 from autoedge.meters.finder import opened
+from autoedge.targets.declared import open_target
+from autoedge.targets.device_meter import DeviceMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from autoedge.bench.meter_check import MeterCheck
     from autoedge.meters.base import Meter
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from autoedge.meters.trace import Trace
     from autoedge.workflows.meters import Wanted
 
+    Readable = Meter | DeviceMeter
     Shown = Callable[[float, float], None]
 
 _SHOWN_S = 0.1
@@ -34,12 +38,19 @@ _START_S = 0.5
 
 
 @contextmanager
-def opened_meter(wanted: Wanted) -> Iterator[Meter]:
-    """The meter, connected; closed at the end.
+def opened_meter(wanted: Wanted) -> Iterator[Readable]:
+    """The meter, connected, here or in a target's device; closed at the end.
 
     Raises:
         MeterError: It cannot be opened; names it.
+        TargetError: It cannot be opened there, or the target cannot be reached.
     """
+    if wanted.device is not None:
+        with tempfile.TemporaryDirectory(prefix="autoedge-meter-") as folder:
+            place = Path(folder)
+            with open_target(wanted.device, {}, blobs=place / "blobs", jobs=place / "jobs") as target:
+                yield DeviceMeter(target, wanted.place, wanted.options)
+        return
     try:
         meter = opened(wanted.place, wanted.options)
         meter.__enter__()
@@ -51,7 +62,7 @@ def opened_meter(wanted: Wanted) -> Iterator[Meter]:
         meter.__exit__()
 
 
-def read_meter(meter: Meter, seconds: float, on_value: Shown | None = None) -> Trace:
+def read_meter(meter: Readable, seconds: float, on_value: Shown | None = None) -> Trace:
     """Record an open meter for a while; an interrupt, or the loss of the meter, ends it early.
 
     Args:
@@ -60,13 +71,19 @@ def read_meter(meter: Meter, seconds: float, on_value: Shown | None = None) -> T
         on_value: Told, ten times a second, the time that has passed and the newest power.
     """
     meter.start()
-    began = time.monotonic()
     with suppress(KeyboardInterrupt):
-        while (passed := time.monotonic() - began) < seconds and not meter.lost:
-            time.sleep(min(_SHOWN_S, seconds - passed))
-            if on_value is not None:
-                on_value(time.monotonic() - began, meter.latest_w)
+        _follow(meter, seconds, on_value)
     return meter.stop()
+
+
+def _follow(meter: Readable, seconds: float, on_value: Shown | None) -> None:
+    """Wait while an open meter records, until the time is over or the meter is lost."""
+    began = time.monotonic()
+    while (passed := time.monotonic() - began) < seconds and not meter.lost:
+        time.sleep(min(_SHOWN_S, seconds - passed))
+        watts = meter.latest_w  # also asks a meter elsewhere whether it is still there
+        if on_value is not None:
+            on_value(time.monotonic() - began, watts)
 
 
 def usual_window_s(spec: MeterSpec) -> float:
@@ -79,7 +96,7 @@ def check_lead_s(spec: MeterSpec) -> float:
     return spec.settling_s + 2 * spec.update_period_s + _START_S
 
 
-def check_meter(meter: Meter, window_s: float, on_value: Shown | None = None) -> tuple[Trace, MeterCheck]:
+def check_meter(meter: Readable, window_s: float, on_value: Shown | None = None) -> tuple[Trace, MeterCheck]:
     """Record an open meter for one energy window, and judge it; the load should be steady meanwhile.
 
     Args:
@@ -92,11 +109,13 @@ def check_meter(meter: Meter, window_s: float, on_value: Shown | None = None) ->
         KeyboardInterrupt: Interrupted before the window had ended.
     """
     lead = check_lead_s(meter.spec)
-    start = time.perf_counter() + lead
-    trace = read_meter(meter, lead + window_s + lead, on_value)
+    meter.start()
+    try:
+        _follow(meter, lead + window_s + lead, on_value)
+    finally:
+        trace = meter.stop()
     raise_if_lost(trace)
-    if time.perf_counter() < start + window_s:
-        raise KeyboardInterrupt
+    start = float(trace.time_s[0]) + lead if trace.time_s.size else 0.0  # its clock may be another machine's
     return trace, check(trace, start, start + window_s)
 
 

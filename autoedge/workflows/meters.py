@@ -126,11 +126,13 @@ class Wanted:
         name: Its kind.
         place: Of its class.
         options: It opens with.
+        device: The target whose device it is a part of; None for a meter on this machine.
     """
 
     name: str
     place: str
     options: Mapping[str, Any]
+    device: DeclaredTarget | None = None
 
 
 def wanted_meter(
@@ -146,7 +148,7 @@ def wanted_meter(
 
     Raises:
         IntentError: There is no such kind or target, or the target declares no such meter.
-        MeterError: The meter is a part of another machine.
+        MeterError: Its driver cannot be loaded.
     """
     known = places(GROUP)
     one = None if target is None else declared(target, known_targets(file))
@@ -159,12 +161,9 @@ def wanted_meter(
     chosen = kind if name is None else name
     if chosen not in known:
         raise IntentError(f"there is no meter {shown(chosen)}{suggestion(chosen, set(known))}")
-    if one is not None and one.address is not None and on_device(known[chosen]):
-        raise MeterError(
-            f"{chosen} is a part of '{one.name}', whose agent reads it while it measures; to watch it by hand, run "
-            f"`autoedge meters read {chosen}` on that device"
-        )
-    return Wanted(chosen, known[chosen], {**(given if chosen == kind else {}), **options})
+    opening = {**(given if chosen == kind else {}), **options}
+    there = one if one is not None and one.address is not None and on_device(known[chosen]) else None
+    return Wanted(chosen, known[chosen], opening, there)
 
 
 def option_values(words: Sequence[str]) -> dict[str, Any]:

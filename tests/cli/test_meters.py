@@ -142,7 +142,7 @@ def test_a_changing_power_has_a_picture(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_the_meter_of_a_target(fast: Lpm01aEmulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A target's declared meter is read without naming it again; one that sits in another device is told of."""
+    """A target's declared meter is read without naming it again; for one in a device the target is asked."""
     file = tmp_path / "targets.yaml"
     entry = {"type": "lpm01a", "port": fast.path, "volts": 3.0, "align": "clock"}
     far = {"address": "ssh://pi@127.0.0.1:1", "meter": {"type": "hwmon"}}
@@ -153,7 +153,7 @@ def test_the_meter_of_a_target(fast: Lpm01aEmulator, tmp_path: Path, capsys: pyt
     assert run(["meters", "read", "--target", "local", "--seconds", "0.3", *options]) == 0
     assert json.loads(capsys.readouterr().out)["meter"]["name"] == "lpm01a"
     assert run(["meters", "read", "--target", "far", *options]) == 3
-    assert "hwmon is a part of 'far'" in capsys.readouterr().err
+    assert "target 'far'" in capsys.readouterr().err
     assert run(["meters", "check", "--target", "bare", *options]) == 2
     assert "target 'bare' declares none" in capsys.readouterr().err
 
