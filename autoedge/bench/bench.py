@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _JOB = re.compile(r"[0-9a-f]{8,64}")
-_NONSENSE = (KeyError, ValueError, TypeError, AttributeError, IndexError)
+_NONSENSE = (KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError)
 
 
 class ReadyVariant(Protocol):

@@ -84,10 +84,11 @@ def by_counter(trace: Trace, window: Window) -> Integral:
     time, energy = trace.time_s[there], trace.energy_j[there]
     edges = np.array(window[:2])
     readings = np.interp(edges, time, energy)
-    if edges[1] > time[-1]:  # the counter is read a little before the end
-        readings[1] += (edges[1] - time[-1]) * float(trace.power_w[there][-1])
+    power = trace.power_w[there][[0, -1]]
+    beyond = np.maximum([time[0] - edges[0], edges[1] - time[-1]], 0.0)  # read a little after the start, before the end
+    readings += beyond * power * (-1, 1)
     place = np.clip(np.searchsorted(time, edges, "right"), 1, time.size - 1)
-    between = (time[place] - time[place - 1]) / 4  # largest error of a straight line through a kink
+    between = np.maximum(time[place] - time[place - 1], beyond) / 4  # largest error of a straight line through a kink
     n = max(0, int(place[1] - place[0])) + 2
     return Integral(
         energy_j=float(readings[1] - readings[0]),

@@ -104,7 +104,9 @@ class _Job:
         raise MeterError(f"{self._spec.name}: gave no values while the job was in '{mark['name']}'")
 
     def _rest(self, name: str) -> Idle:
-        mark = next(self._named(name))
+        mark = next(self._named(name), None)
+        if mark is None:
+            raise MeterError(f"{self._spec.name}: the job tells of no stretch '{name}'")
         ends = (mark["start_ns"] / 1e9, mark["end_ns"] / 1e9)
         return idle_power(self._trace(mark), [ends], clock_s=self._recorded.clock_s, settled=True)
 

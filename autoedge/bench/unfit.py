@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from autoedge.bench.integrals import Integral, Window
     from autoedge.meters.trace import Trace
 
@@ -31,7 +33,7 @@ def why_unfit(trace: Trace, window: Window, integral: Integral, *, counter: bool
         trace: The recording.
         window: On its clock.
         integral: The window's energy.
-        counter: Whether it comes from a counter, which needs no values between the edges.
+        counter: Whether it comes from a counter, which needs no values between the edges unless it is summed up here.
 
     Returns:
         All reasons in one line.
@@ -39,9 +41,15 @@ def why_unfit(trace: Trace, window: Window, integral: Integral, *, counter: bool
     reasons = [*_coverage(trace, window), *_length(trace, window), *_load(trace, window, integral, counter=counter)]
     if trace.counts.overloads:
         reasons.append(f"{trace.counts.overloads} values lay beyond the range of {trace.spec.name}")
-    if not counter:
+    # Values that an instrument sent and that were lost: the sum of a stream is no better than the stream.
+    if not counter or np.isnan(trace.power_w[_inside(trace, window)]).any():
         reasons += _gaps(trace, window, integral.n)
     return "; ".join(reasons)
+
+
+def _inside(trace: Trace, window: Window) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = (trace.time_s >= window.start_s) & (trace.time_s <= window.end_s)
+    return inside
 
 
 def _coverage(trace: Trace, window: Window) -> Iterator[str]:
@@ -76,8 +84,7 @@ def _load(trace: Trace, window: Window, integral: Integral, *, counter: bool) ->
 
 
 def _gaps(trace: Trace, window: Window, n: int) -> Iterator[str]:
-    inside = (trace.time_s >= window.start_s) & (trace.time_s <= window.end_s)
-    time = trace.time_s[inside & np.isfinite(trace.power_w)]
+    time = trace.time_s[_inside(trace, window) & np.isfinite(trace.power_w)]
     steps = np.diff(np.concatenate([[window.start_s], time, [window.end_s]]))
     period = max(trace.spec.update_period_s, float(np.median(steps)))
     if n < FEWEST:

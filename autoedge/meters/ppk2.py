@@ -15,6 +15,7 @@ from autoedge.meters.ppk2_calibration import Calibration
 from autoedge.meters.ppk2_samples import MISSING, WordStream
 from autoedge.meters.sample_clock import SampleClock
 from autoedge.meters.spec import MeterSpec
+from autoedge.meters.thinning import too_few
 from autoedge.meters.trace import Block
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ class Ppk2(Meter):
         self._clock = SampleClock(SAMPLE_S)
         self._received = 0
         self._waiting = np.empty(0)
+        self._unpaid = 0
         self._heard_s = time.perf_counter()
 
     def _taken(self, data: bytes, at_s: float) -> np.ndarray:
@@ -179,7 +181,10 @@ class Ppk2(Meter):
             return None
         table = amps[: groups * self._average].reshape(groups, self._average)
         present = np.isfinite(table).sum(axis=1)
-        mean = np.where(present > 0, np.nansum(table, axis=1) / np.maximum(present, 1), np.nan)
+        lost = self._average - present
+        missing = (present == 0) | too_few(lost, self._average, self._unpaid)
+        self._unpaid = (self._unpaid + int(lost.sum())) % self._average
+        mean = np.where(missing, np.nan, np.nansum(table, axis=1) / np.maximum(present, 1))
         middle_s = self._clock.times(groups, self._average) - self._average * SAMPLE_S / 2
         return Block(middle_s, mean * self._volts, amps=mean)
 

@@ -191,6 +191,28 @@ def test_missing_samples_are_refused() -> None:
         assert ("hold no values" in refusal(Trace(slow.time_s[kept], slow.power_w[kept], spec=SLOW))) is refused
 
 
+def test_a_summed_stream_is_no_better_than_the_stream() -> None:
+    """A counter made of values that an instrument sends does not hide those that were lost; a real one needs none."""
+    time = np.arange(0.0, 40.0, 1e-3)
+    power = np.full(time.size, 4.0)
+    spec, energy = replace(FAST, energy_resolution_j=1e-6), 4.0 * time
+    power[10_000:10_040] = np.nan
+    assert "samples are missing" in refusal(Trace(time, power, energy_j=energy, spec=spec))
+    there = np.isfinite(power)
+    assert not refusal(Trace(time[there], power[there], energy_j=energy[there], spec=spec))
+
+
+def test_a_counter_is_carried_on_to_both_edges() -> None:
+    """What lies before a counter's first reading and after its last one is not left out."""
+    time = np.arange(0.0, 40.0, 0.5)
+    spec = MeterSpec("count", "board-input", 0.5, 0.5, 1e-3, 0.0, 0.0, energy_resolution_j=1e-3)
+    whole = Trace(time, np.full(time.size, 5.0), energy_j=5.0 * time, spec=spec)
+    found = window_energy(whole.between(11.4, 21.6), 10.0, 22.0)
+    assert found.method == "counter"
+    assert found.energy_j == pytest.approx(60.0)
+    assert found.uncertainty_j > window_energy(whole, 10.0, 22.0).uncertainty_j
+
+
 def test_lost_meters_are_refused() -> None:
     """A meter that was lost within the window is named with its reason; one lost after it does not matter."""
     trace = recorded(Step(4.0, 4.0, 0.0), SLOW, 0.0, 20.0, lost="/dev/ttyACM0: the meter is gone")

@@ -138,6 +138,16 @@ def test_a_meter_without_values_is_told() -> None:
     assert not outcome.metrics
 
 
+@pytest.mark.parametrize("name", ["idle", "loaded", "energy", "end"])
+def test_a_stretch_that_the_device_left_out_is_told(name: str) -> None:
+    """A device that tells of no idle or no energy window gives no figure, and nothing breaks."""
+    traces = [_trace(0.5, 9), _trace(20.5, 66)]
+    marks = [mark for mark in _marks() if mark["name"] != name]
+    outcome = power_outcome(SPEC, Recorded(traces, 0.0, ""), marks, KEY, LOOSE)
+    assert name in outcome.reason
+    assert not outcome.metrics
+
+
 def test_clocks_that_may_be_off_widen_the_interval() -> None:
     """Two hosts whose clocks are known to a tenth of a second know less than one."""
     one, two = _outcome().metrics["energy_mj"], _outcome(clock_s=0.1).metrics["energy_mj"]

@@ -193,6 +193,19 @@ def test_a_gap_is_missing_and_time_goes_on() -> None:
     assert step == pytest.approx(at, abs=0.05)
 
 
+def test_losses_are_not_averaged_away() -> None:
+    """Of averages as large a share is missing as of the samples, however they were spread."""
+    with Ppk2Emulator(Constant(0.01)) as instrument, _meter(instrument.path, average=100) as meter:
+        meter.start()
+        time.sleep(0.2)
+        for _ in range(40):
+            instrument.drop(40)
+            time.sleep(0.02)
+        trace = meter.stop()
+    assert trace.counts.missing == 1600
+    assert np.isnan(trace.power_w).sum() == pytest.approx(16, abs=1)
+
+
 @pytest.mark.parametrize("fault", ["halved", "oscillating"])
 def test_odd_streams_are_read_whole(fault: str) -> None:
     """Words cut at the edges of reads, and a range that changes with every sample, lose and bend nothing."""

@@ -6,11 +6,14 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from autoedge.bench.energy import window_energy
 from autoedge.meters.base import Meter
 from autoedge.meters.recorder import Recorder
 from autoedge.meters.spec import MeterSpec
-from autoedge.meters.thinning import thinned, together
+from autoedge.meters.thinning import thinned, together, too_few
 from autoedge.meters.trace import Block, Counts, Trace
 
 SPEC = MeterSpec("fast", "board-input", 1e-5, 0.0, 1e-6, 0.01, 0.0)
@@ -37,16 +40,40 @@ class Streaming(Meter):
 
 
 def test_energy_stays() -> None:
-    """Means over a millisecond hold the same energy; missing values do not count, a counter keeps its last reading."""
+    """Means over a millisecond hold the same energy, a counter keeps its last reading, as many means miss as values."""
     at = np.arange(100_000) * 1e-5
     power = 2 + np.sin(at * 300)
     power[::7] = np.nan
     thin = thinned(Trace(at, power, energy_j=np.cumsum(np.full(at.size, 1e-5)), spec=SPEC))
     assert 1000 <= len(thin.time_s) <= 1001
     assert thin.spec.update_period_s == 1e-3
-    assert np.trapezoid(thin.power_w, thin.time_s) == pytest.approx(np.trapezoid(2 + np.sin(at * 300), at), rel=2e-3)
+    there = np.isfinite(thin.power_w)
+    energy = np.trapezoid(thin.power_w[there], thin.time_s[there])
+    assert energy == pytest.approx(np.trapezoid(2 + np.sin(at * 300), at), rel=2e-3)
     assert thin.energy_j[-1] == pytest.approx(1.0)
-    assert np.isfinite(thin.power_w).all()
+    assert 1 - there.mean() == pytest.approx(1 / 7, abs=0.01)
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=60), st.integers(0, 19), st.integers(1, 60))
+def test_as_many_means_are_missing_as_values(lost: list[int], before: int, cut: int) -> None:
+    """Over any losses the means marked as missing are worth the values lost, to one mean, however they are cut."""
+    found = too_few(np.array(lost), 20, before)
+    assert found.sum() == (before + sum(lost)) // 20
+    first, rest = lost[:cut], lost[cut:]
+    pieces = [too_few(np.array(first), 20, before)]
+    if rest:
+        pieces.append(too_few(np.array(rest), 20, (before + sum(first)) % 20))
+    assert np.array_equal(np.concatenate(pieces), found)
+
+
+def test_losses_are_not_averaged_away() -> None:
+    """What is lost just when the load is high leaves a hole in the means too, so that a window is refused."""
+    at = np.arange(1_200_000) * 1e-5
+    high = (at * 1000) % 2 < 1
+    power = np.where(high, 9.0, 1.0)
+    power[high & ((at * 1e4) % 10 < 4)] = np.nan
+    trace = thinned(Trace(at, power, spec=SPEC))
+    assert "samples are missing" in window_energy(trace, 0.5, 11.5).refused
 
 
 def test_a_slow_meter_is_left_as_it_is() -> None:
