@@ -150,6 +150,9 @@ class Evidence:
     def against(self, reference: Evidence, constraint: Constraint, quality: QualityBook, level: float) -> Value | None:
         """The figure that a relative constraint is about: a ratio to the reference or a drop below it."""
         metric = constraint.metric
+        if self.candidate_id == reference.candidate_id and self.value(metric.key, level) is not None:
+            same = 1.0 if constraint.relative == "ratio" else 0.0  # whatever two occasions of it measured
+            return Value(same, same, same, Source.DERIVED, "the reference itself", 1)
         if constraint.relative == "ratio":
             return self._ratio(reference, metric, level)
         mine, theirs = self.scores_file, reference.scores_file

@@ -55,6 +55,10 @@ def _evidence(key: str, values: Sequence[float], source: Source = Source.MEASURE
     return Evidence("c", _rows(key, values, source), NO_SPREAD)
 
 
+def _reference(key: str, values: Sequence[float], source: Source = Source.MEASURED) -> Evidence:
+    return Evidence("r", _rows(key, values, source), NO_SPREAD)
+
+
 @pytest.fixture
 def book(tmp_path: Path, make_task: Callable[..., Task]) -> Iterator[QualityBook]:
     """A book without outputs."""
@@ -224,7 +228,7 @@ def test_a_result_holds_all_figures_and_flags() -> None:
 def test_a_ratio_of_several_processes_is_welchs(book: QualityBook) -> None:
     """With two or more processes on each side the processes decide; the figure is derived from measurements."""
     mine, theirs = [4.0, 4.2, 4.1], [10.0, 10.4]
-    value = _evidence(P50, mine).against(_evidence(P50, theirs), HALF, book, 0.99)
+    value = _evidence(P50, mine).against(_reference(P50, theirs), HALF, book, 0.99)
     assert value is not None
     assert (value.value, value.low, value.high) == ratio(mine, theirs, 0.99)
     assert value.source is Source.DERIVED
@@ -232,7 +236,7 @@ def test_a_ratio_of_several_processes_is_welchs(book: QualityBook) -> None:
 
 def test_a_ratio_with_a_single_process_adds_the_widths(book: QualityBook) -> None:
     """With one process on a side, half the relative widths of both intervals add as squares."""
-    value = _evidence(P50, [4.0]).against(_evidence(P50, [10.0]), HALF, book, 0.95)
+    value = _evidence(P50, [4.0]).against(_reference(P50, [10.0]), HALF, book, 0.95)
     half = math.hypot(math.log(4.1 / 3.9) / 2, math.log(10.1 / 9.9) / 2)
     assert value is not None
     assert (value.value, value.low, value.high) == pytest.approx((0.4, 0.4 * math.exp(-half), 0.4 * math.exp(half)))
@@ -250,7 +254,7 @@ def test_what_is_derived_from_an_estimate_is_an_estimate(
         (Source.MEASURED, Source.ESTIMATED),
         (Source.ESTIMATED, Source.MEASURED),
     ):
-        one, other = (_evidence(ENERGY, v, s) for v, s in zip((mine, theirs), sources, strict=True))
+        one, other = _evidence(ENERGY, mine, sources[0]), _reference(ENERGY, theirs, sources[1])
         value = one.against(other, constraint, book, 0.95)
         assert value is not None
         assert value.source is Source.ESTIMATED
@@ -261,17 +265,31 @@ def test_a_ratio_to_nothing_is_absent(book: QualityBook) -> None:
     """Without the figure on either side, or with zero in it, there is no ratio."""
     none = Evidence("c", [_row({})], NO_SPREAD)
     some, zero = _evidence(P50, [4.0]), _evidence(P50, [0.0])
-    for one, other in ((none, some), (some, none), (some, zero), (zero, some)):
-        assert one.against(other, HALF, book, 0.95) is None
+    for one, other in ((none, some), (some, none), (some, zero), (zero, some), (none, none)):
+        reference = Evidence("r" if other is not one else "c", other.measurements, NO_SPREAD)
+        assert one.against(reference, HALF, book, 0.95) is None
 
 
 def test_a_ratio_of_quality_is_of_the_evaluation_set(book: QualityBook) -> None:
     """Six processes with one accuracy are one figure, so the ratio rests on both intervals, not on no spread at all."""
     rows = [_row({ACCURACY: Value(0.9, 0.85, 0.93, Source.MEASURED, "share, Wilson", 90)}, i) for i in range(6)]
-    evidence = Evidence("c", rows, NO_SPREAD)
-    value = evidence.against(evidence, read_constraint("accuracy >= 99 % of baseline"), book, 0.95)
+    evidence, reference = (Evidence(name, rows, NO_SPREAD) for name in "cr")
+    value = evidence.against(reference, read_constraint("accuracy >= 99 % of baseline"), book, 0.95)
     assert value is not None
     assert value.low < value.value == 1 < value.high
+
+
+def test_the_reference_against_itself_is_exact(book: QualityBook, perfect: np.ndarray[Any, Any]) -> None:
+    """What two occasions of the reference measured, and the band of an estimate, do not leave it undecided."""
+    for source in (Source.MEASURED, Source.ESTIMATED):
+        now, before = (_evidence(ENERGY, [level], source) for level in (4.0, 4.4))
+        value = now.against(before, read_constraint("energy <= 120 % of baseline"), book, 0.95)
+        assert value is not None
+        assert (value.low, value.value, value.high) == (1, 1, 1)
+    mine = _judged(book, perfect, "1" * 32)
+    drop = mine.against(mine, DROP, book, 0.95)
+    assert drop is not None
+    assert (drop.low, drop.value, drop.high) == (0, 0, 0)
 
 
 # -- drops ---------------------------------------------------------------------------------------------------------
@@ -300,11 +318,8 @@ def test_an_accuracy_drop_is_compared_sample_by_sample(book: QualityBook, perfec
     one[:2], other[-2:] = one[:2, [1, 2, 0]], other[-2:, [1, 2, 0]]
     mine, theirs = _judged(book, one, "1" * 32), _judged(book, other, "2" * 32)
     value = mine.against(theirs, DROP, book, 0.95)
-    same = mine.against(mine, DROP, book, 0.95)
     assert value is not None
-    assert same is not None
-    assert value.value == 0
-    assert same.high < value.high
+    assert value.value == 0 < value.high
     assert value == book.accuracy_drop("raw/scores-" + "1" * 32 + ".npz", "raw/scores-" + "2" * 32 + ".npz", 0.95)
 
 
@@ -343,7 +358,8 @@ def test_a_drop_of_f1_is_the_difference_of_intervals(book: QualityBook) -> None:
 
 def test_a_drop_from_nothing_is_absent(book: QualityBook) -> None:
     """Without the metric on either side there is no drop."""
-    none, some = (Evidence("c", [_row(m)], NO_SPREAD) for m in ({}, {"f1_macro": _measured(0.9, 0.01)}))
+    found: list[tuple[str, dict[str, Value]]] = [("r", {}), ("c", {"f1_macro": _measured(0.9, 0.01)})]
+    none, some = (Evidence(name, [_row(metrics)], NO_SPREAD) for name, metrics in found)
     constraint = read_constraint("f1_macro drop <= 1 %")
     assert none.against(some, constraint, book, 0.95) is None
     assert some.against(none, constraint, book, 0.95) is None
