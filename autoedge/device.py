@@ -25,6 +25,7 @@ class Device:
         os: Name and release of the system.
         python: Version of the Python that runs the agent.
         runtimes: Installed runtimes with their versions.
+        wrap: Command in front of the agent there, such as ``taskset -c 0``, as a shell would read it; empty for none.
     """
 
     machine: str
@@ -36,6 +37,7 @@ class Device:
     os: str
     python: str
     runtimes: Mapping[str, str] = field(default_factory=dict)
+    wrap: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -44,4 +46,5 @@ class Device:
         Runtime versions are left out: a row stores the version of its own runtime beside this.
         """
         parts = [self.machine, self.arch, self.cpu, self.cores, self.memory_mib, self.os]
+        parts += [self.wrap] if self.wrap else []
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -165,7 +165,7 @@ def _manifest(spec: BundleSpec, hashes: Mapping[str, str]) -> dict[str, Any]:
 
     configuration, result, protocol = spec.candidate.configuration, spec.result, spec.protocol
     facts = asdict(spec.device)
-    del facts["machine"]
+    del facts["machine"], facts["wrap"]  # whose, and where things lie there; the fingerprint holds both
     values = {
         "schema_version": SCHEMA_VERSION,
         "candidate_id": spec.candidate.candidate_id,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import uuid
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,7 +20,7 @@ from autoedge.targets.described import device_from
 from autoedge.targets.link import PATIENCE_S, AgentLink, LostTargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from autoedge.agent.frames import Frame
@@ -47,6 +49,7 @@ class Target(ABC):
         self, name: str, runtimes: Mapping[str, str], *, host: str | None = None, patience_s: float | None = None
     ) -> None:
         self.name = name
+        self.wrap: Sequence[str] = ()
         self.device: Device | None = None
         self._host = host
         self._patience_s = PATIENCE_S if patience_s is None else patience_s
@@ -73,9 +76,10 @@ class Target(ABC):
         """
         answer = self._ask({"do": "hello", "version": VERSION, "runtimes": self._runtimes})
         try:
-            self.device = device_from(answer.body.get("device", {}), self._runtimes)
+            device = device_from(answer.body.get("device", {}), self._runtimes)
         except ValueError as error:
             raise TargetError(f"target '{self.name}': does not say what it is: {escaped(str(error))}") from error
+        self.device = replace(device, wrap=shlex.join(self.wrap))
         return self.device
 
     @property

@@ -29,6 +29,8 @@ def device_from(said: Mapping[str, Any], runtimes: Mapping[str, str]) -> Device:
     try:
         values: dict[str, Any] = {}
         for field in fields(Device):
+            if field.name == "wrap":
+                continue  # ours to say
             value = said[field.name]
             if field.name == "runtimes":
                 values[field.name] = {name: _text(value[name]) for name in runtimes if name in value}

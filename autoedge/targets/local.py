@@ -43,7 +43,7 @@ class LocalTarget(Target):
         super().__init__(name, runtimes, host=host, patience_s=patience_s)
         self._blobs = blobs.absolute()
         self._jobs = jobs.absolute()
-        self._wrap = list(wrap)
+        self.wrap = list(wrap)
         self._python = python or sys.executable
 
     def clock_offset(self) -> ClockOffset:
@@ -55,4 +55,4 @@ class LocalTarget(Target):
         code = f"import sys; sys.path[0] = {root!r}; from autoedge.agent.__main__ import main; main()"
         agent = [self._python, "-c", code, "--blobs", str(self._blobs), "--jobs", str(self._jobs)]
         self._jobs.mkdir(parents=True, exist_ok=True)
-        return AgentLink([*self._wrap, *agent], self._jobs, self.name)
+        return AgentLink([*self.wrap, *agent], self._jobs, self.name)

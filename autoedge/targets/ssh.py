@@ -36,6 +36,7 @@ class SshTarget(Target):
         self, declared: DeclaredTarget, runtimes: Mapping[str, str], *, jobs: Path, patience_s: float | None = None
     ) -> None:
         super().__init__(declared.name, self._carried(runtimes), host=declared.host, patience_s=patience_s)
+        self.wrap = list(declared.wrap)
         self._declared = declared
         self._jobs = jobs
         self._opening: AgentLink | None = None
@@ -53,7 +54,7 @@ class SshTarget(Target):
         archive = agent_archive()
         request = {
             "python": self._declared.python,
-            "wrap": list(self._declared.wrap),
+            "wrap": list(self.wrap),
             "folder": self._declared.folder,
             "jobs": self._run_id(),
             "sha256": archive.sha256,

@@ -21,10 +21,11 @@ DEVICE = Device("m" * 16, "aarch64", "Cortex-A76", 4, 4, 8192, "Linux 6.6", "3.1
         {"cores": 3},
         {"memory_mib": 4096},
         {"os": "Linux 6.7"},
+        {"wrap": "nice -n 5"},
     ],
 )
 def test_another_machine_has_another_fingerprint(changed: dict[str, Any]) -> None:
-    """Machine, processor, cores, memory and system are part of it."""
+    """Machine, processor, cores, memory, system and the command in front of the agent are part of it."""
     assert replace(DEVICE, **changed).fingerprint != DEVICE.fingerprint
 
 

@@ -42,3 +42,14 @@ def test_wrap_of_this_machine(tmp_path: Path) -> None:
         assert target.device is not None
         assert target.device.cores == 1
         assert target.device.memory_mib <= 6000
+
+
+def test_another_wrap_is_another_device(tmp_path: Path) -> None:
+    """A command that takes away what the agent cannot see, such as a quota, keeps its measurements apart too."""
+    folders = {"blobs": tmp_path / "blobs", "jobs": tmp_path / "jobs"}
+    with LocalTarget({}, **folders) as plain, LocalTarget({}, **folders, wrap=("nice", "-n", "5")) as nice:
+        assert plain.device is not None
+        assert nice.device is not None
+        assert nice.device.machine == plain.device.machine
+        assert nice.device.cores == plain.device.cores
+        assert nice.device.fingerprint != plain.device.fingerprint
