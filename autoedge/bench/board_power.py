@@ -27,6 +27,13 @@ _BOARDS = {
     "Rock 5B": (3.6, 17.0),
     "Arduino Uno Q": (0.5, 1.9),
 }
+# As kernels of some versions call them.
+_OTHER_NAMES = {
+    "Raspberry Pi 3 Model B+": "Raspberry Pi 3 Model B Plus",
+    "Rock 5 Model B": "Rock 5B",
+    "Arduino UnoQ": "Arduino Uno Q",
+}
+_SISTER = r"\+| (?:Plus|Pro|Max|Ultra)\b"  # behind a name: a larger board
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,15 @@ class BoardPower:
 
 
 def board_power(cpu: str, idle_w: float | None) -> BoardPower | None:
-    """What is known of the board that a processor text names; None for unknown ones.
+    """What is known of the board that a device names; None for unknown ones.
 
     Args:
         cpu: As ``Device.cpu``.
         idle_w: An idle power that the user states; it replaces the table's.
     """
-    for board, (idle, load) in _BOARDS.items():
-        if re.search(rf"\b{re.escape(board)}\b", cpu, re.IGNORECASE):
+    for name, board in {**{board: board for board in _BOARDS}, **_OTHER_NAMES}.items():
+        if re.search(rf"\b{re.escape(name)}(?!\w|{_SISTER})", cpu, re.IGNORECASE):
+            idle, load = _BOARDS[board]
             return BoardPower(board, idle if idle_w is None else idle_w, load - idle)
     return None
 

@@ -14,6 +14,7 @@ from autoedge.bench.integrals import finite
 from autoedge.bench.uncertainty import COVERAGE, expanded, rectangular, rounding, standard_error
 from autoedge.bench.unfit import SHARE
 from autoedge.errors import MeterError
+from autoedge.meters.spec import SHORTEST_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -170,9 +171,11 @@ def check(trace: Trace, start_s: float, end_s: float) -> MeterCheck:
         end_s: Where it ends.
 
     Raises:
-        MeterError: The recording holds too few values.
+        MeterError: The recording holds too few values, or all of one time.
     """
     time, power = _values(trace, _FEWEST)
+    if time[-1] - time[0] < SHORTEST_S:
+        raise MeterError(f"{trace.spec.name}: all values came at one time; read it for longer")
     noise = _noise(time, power)
     window = window_energy(trace, start_s, end_s)
     # Of two windows each has its own scatter and edges; gain and offset are the same in both.
@@ -191,33 +194,40 @@ def check(trace: Trace, start_s: float, end_s: float) -> MeterCheck:
 def _values(trace: Trace, fewest: int) -> tuple[Series, Series]:
     time, power = finite(trace)
     if time.size < fewest:
-        raise MeterError(f"{trace.spec.name}: {time.size} values came, which are too few; read it for longer")
+        told = {
+            "values beyond its range": trace.counts.overloads,
+            "values missing": trace.counts.missing,
+            "checksum errors": trace.counts.checksum_errors,
+        }
+        incidents = ", ".join(f"{count} {what}" for what, count in told.items() if count)
+        why = f"incidents: {incidents}" if incidents else "read it for longer"
+        raise MeterError(f"{trace.spec.name}: {time.size} values came, which are too few; {why}")
     return time, power
 
 
 def _pace(time: Series, trace: Trace) -> Pace:
     steps = np.diff(time)
-    seconds = float(time[-1] - time[0])
     period = max(trace.spec.update_period_s, float(np.median(steps)))
     repeats = trace.counts.repeats / max(1, trace.counts.samples)
-    hertz = (time.size - 1) / seconds if seconds > 0 else 0.0
+    hertz = (time.size - 1) / float(time[-1] - time[0])
     return Pace(hertz, hertz * (1 - repeats), repeats, float(steps.max()), int((steps > _GAP * period).sum()))
 
 
 def _noise(time: Series, power: Series) -> Noise:
     since = time - time.mean()
     spread = float(since @ since)
-    slope = float(since @ power) / spread if spread else 0.0
+    slope = float(since @ power) / spread
     rest = power - power.mean() - slope * since
     if np.abs(rest).max() <= _ROUNDING * float(np.abs(power).max()):
         rest = np.zeros_like(rest)
     error, _ = standard_error(rest)
-    slope_error = error * math.sqrt(time.size / spread) if spread else math.inf
+    squares = float(rest @ rest)
+    slope_error = error * math.sqrt(time.size / spread)
     differences = np.diff(np.unique(power))
     differences = differences[differences > _ROUNDING * float(np.abs(power).max())]
     return Noise(
         sd_w=float(np.std(rest)),
-        autocorrelation=float(rest[1:] @ rest[:-1]) / float(rest @ rest) if rest.any() else 0.0,
+        autocorrelation=float(rest[1:] @ rest[:-1]) / squares if squares else 0.0,
         step_w=float(differences.min()) if differences.size else None,
         drift_w_per_min=60 * slope,
         drifts=abs(slope) > DRIFT_ERRORS * slope_error and bool(differences.size),
@@ -226,13 +236,13 @@ def _noise(time: Series, power: Series) -> Noise:
 
 def _shortest(spec: MeterSpec, time: Series, power: Series, sd_w: float) -> float | None:
     """The rule for the meter, with the period at which values really come, and long enough for 1 % of the power."""
-    mean = float(power.mean())
-    if mean <= 0 or spec.resolution_w > SHARE * mean:
+    share_w = SHARE * float(power.mean())
+    if share_w <= 0 or max(spec.resolution_w, _ROUNDING * sd_w) > share_w:
         return None
     rule = max(spec.shortest_window_s, 20 * float(np.median(np.diff(time)))) + 2 * spec.settling_s
     _, worth = standard_error(power)
     worth_hz = worth / float(time[-1] - time[0])
-    return max(rule, (COVERAGE * sd_w / (SHARE * mean)) ** 2 / worth_hz)
+    return max(rule, (COVERAGE * sd_w / share_w) ** 2 / worth_hz)
 
 
 def _known(value: float) -> float | None:

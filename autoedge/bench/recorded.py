@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autoedge.bench.tables import TABLES, column, read_json, read_table
+from autoedge.bench.tables import TABLES, read_json, read_table, sound
 from autoedge.bench.works import as_works
 from autoedge.errors import DataError
-from autoedge.meters.spec import MeterSpec
+from autoedge.meters.columns import check_times, usual_step_s
+from autoedge.meters.spec import LARGEST, SHORTEST_S, UNSTATED, MeterSpec
 from autoedge.meters.trace import Trace
 
 if TYPE_CHECKING:
@@ -42,30 +42,27 @@ def read_trace(path: Path, meter: MeterSpec | None = None) -> tuple[Trace, tuple
         return _read_folder(path, meter)
     if path.suffix.lower() not in TABLES:
         raise DataError(f"{path}: a trace is a folder with {MARKER}, or a .csv or .parquet file")
-    table = read_table(path)
-    time, power = column(table, "time_s", path), column(table, "power_w", path)
-    if time.size < 2:  # noqa: PLR2004 - the integral takes two
-        raise DataError(f"{path}: a trace has two samples at least, but this one has {time.size}")
-    back = np.flatnonzero(np.diff(time) < 0)
-    if back.size:
-        raise DataError(f"{path}: time_s goes backwards in row {int(back[0]) + 2}; sort the samples by time")
-    if time[-1] == time[0]:
-        raise DataError(f"{path}: all samples have the same time_s")
-    steps = np.diff(time)
-    return Trace(time, power, spec=_spec(meter, float(np.median(steps[steps > 0])))), ()
+    table = read_table(path, ("time_s", "power_w"))
+    time, power = sound(table, "time_s", path), sound(table, "power_w", path)
+    try:
+        check_times(time)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
+    return Trace(time, power, spec=_spec(meter, usual_step_s(time))), ()
 
 
 def read_meter(path: Path) -> MeterSpec:
-    """What a meter publishes, from a JSON file: the object itself, or one whose ``spec`` it is.
+    """What a meter publishes, from a JSON file: the object itself, or one whose ``spec`` or ``meter`` it is.
 
     Raises:
         DataError: It holds none.
     """
     form = read_json(path)
-    form = form.get("spec", form) if isinstance(form, dict) else form
+    if isinstance(form, dict):
+        form = form.get("spec", form.get("meter", form))
     try:
         return MeterSpec.from_json(form)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise DataError(f"{path}: describes no meter: {error}") from error
 
 
@@ -77,10 +74,11 @@ def _read_folder(folder: Path, meter: MeterSpec | None) -> tuple[Trace, tuple[Wo
     name, width = form.get("trace"), form.get("bin_s")
     if not isinstance(name, str) or Path(name).name != name or name in ("", ".", ".."):
         raise DataError(f"{marker}: 'trace' names a file beside it, but is {name!r}")
-    if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < math.inf:
-        raise DataError(f"{marker}: 'bin_s' is the width of a bin in seconds, but is {width!r}")
+    if isinstance(width, bool) or not isinstance(width, int | float) or not SHORTEST_S <= width <= LARGEST:
+        span = f"from {SHORTEST_S:g} to {LARGEST:g}"
+        raise DataError(f"{marker}: 'bin_s' is the width of a bin in seconds, {span}, but is {width!r:.40}")
     table = folder / name
-    energy = column(read_table(table), "energy_uj", table) * _MICRO
+    energy = _MICRO * sound(read_table(table, ("energy_uj",)), "energy_uj", table, LARGEST / _MICRO)
     edges = width * np.arange(energy.size + 1)
     # The bins are an energy counter that is read at every edge.
     counter = np.concatenate([[0.0], np.cumsum(energy)])
@@ -93,5 +91,4 @@ def _read_folder(folder: Path, meter: MeterSpec | None) -> tuple[Trace, tuple[Wo
 def _spec(meter: MeterSpec | None, period_s: float) -> MeterSpec:
     if meter is not None:
         return replace(meter, update_period_s=max(meter.update_period_s, period_s))
-    unknown = "unknown: the meter's own errors are not in the uncertainty"
-    return MeterSpec("the meter", "board-input", period_s, 0.0, 0.0, 0.0, 0.0, accuracy_from=unknown)
+    return MeterSpec("the meter", "board-input", period_s, 0.0, 0.0, 0.0, 0.0, accuracy_from=UNSTATED)

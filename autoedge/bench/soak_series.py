@@ -77,7 +77,8 @@ class SoakSeries:
         """The soak in a finished job's reply.
 
         Raises:
-            ValueError: It makes no sense; also KeyError, TypeError and AttributeError for what a device made up.
+            ValueError: It makes no sense; also KeyError, TypeError, AttributeError and ArithmeticError for what a
+                device made up.
         """
         body, arrays = reply.body["done"]["soak"], reply.arrays
         start, end, calls, every = (int(body[name]) for name in ("start_ns", "end_ns", "calls", "every"))
@@ -102,7 +103,7 @@ class SoakSeries:
             calls=calls,
             every=every,
             told=bool(body["told"]),
-            cores=float(body["cpu_s"]) / seconds,
+            cores=_finite(body["cpu_s"]) / seconds,
             before=conditions.get("before", {}),
             looks=tuple(look for look in looks if look.time_s >= 0),
         )

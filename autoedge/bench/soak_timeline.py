@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autoedge.bench.integrals import finite
+from autoedge.bench.sustained import power_source
 
 if TYPE_CHECKING:
     from autoedge.bench.metering import Recorded
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 BLOCKS = 120
 
 
-def timeline(series: SoakSeries, recorded: Recorded | None) -> dict[str, list[float | None]]:
+def timeline(series: SoakSeries, recorded: Recorded | None) -> dict[str, Any]:
     """Equal blocks of time with what was seen in each; None where nothing was.
 
     Returns:
         ``time_s`` (middles), ``latency_ms`` (median), ``power_w`` (mean), ``temp_c`` (the hottest zone), ``clock_mhz``
-        (the fastest core); series that nothing is known of are left out.
+        (the fastest core); series that nothing is known of are left out. With power, its ``power_source``.
     """
     edges = np.linspace(0.0, series.seconds, min(BLOCKS, max(1, len(series.durations_ns) // 5)) + 1)
     looks = np.array([look.time_s for look in series.looks])
@@ -37,7 +38,10 @@ def timeline(series: SoakSeries, recorded: Recorded | None) -> dict[str, list[fl
     if pieces:
         time, power = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
         found["power_w"] = _blocks(edges, time - series.start_ns / 1e9, power)
-    return {name: _listed(values) for name, values in found.items() if np.isfinite(values).any()}
+    told: dict[str, Any] = {name: _listed(values) for name, values in found.items() if np.isfinite(values).any()}
+    if recorded is not None and "power_w" in told:
+        told["power_source"] = power_source(recorded.traces[0].spec)
+    return told
 
 
 def raw_series(series: SoakSeries, recorded: Recorded | None) -> dict[str, np.ndarray[Any, Any]]:
@@ -46,7 +50,7 @@ def raw_series(series: SoakSeries, recorded: Recorded | None) -> dict[str, np.nd
     Returns:
         ``duration_ns`` and ``end_s`` of calls; ``look_s``, ``look_clock_khz``, ``look_others_s`` and
         ``look_temp_c`` (looks, zones), with ``zones`` their names; ``power0_time_s`` and ``power0_power_w`` (and on) of
-        a meter's traces, on the device's clock of ``end_s``.
+        a meter's traces, on the device's clock of ``end_s``, with their ``power0_source``.
     """
     names = list(dict.fromkeys(name for look in series.looks for name in look.zones))
     temps = [[look.zones.get(name, np.nan) for name in names] for look in series.looks]
@@ -62,6 +66,7 @@ def raw_series(series: SoakSeries, recorded: Recorded | None) -> dict[str, np.nd
     for index, trace in enumerate(recorded.traces if recorded is not None else ()):
         arrays[f"power{index}_time_s"] = trace.time_s - series.start_ns / 1e9
         arrays[f"power{index}_power_w"] = trace.power_w
+        arrays[f"power{index}_source"] = np.array(power_source(trace.spec), np.str_)
     return arrays
 
 

@@ -10,6 +10,7 @@ from autoedge.bench.energy import window_energy
 from autoedge.bench.slowdown import slowdown
 from autoedge.bench.soak_events import THROTTLING, events, trends
 from autoedge.bench.summary import speed_metrics
+from autoedge.intent.problem import escaped
 from autoedge.measurement import Source, Value
 from autoedge.metric import SUSTAINED
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from autoedge.bench.slowdown import Slowdown
     from autoedge.bench.soak_events import Event, Trend
     from autoedge.bench.soak_series import SoakSeries
+    from autoedge.meters.spec import MeterSpec
+    from autoedge.meters.trace import Trace
 
 Behaviour = Literal["steady", "slowed down", "throttled", "not settled"]
 
@@ -28,6 +31,7 @@ FIGURES = ("latency_p50_ms", "latency_p95_ms", "throughput_ips", "power_w")
 _LAST = 2 / 3
 _OTHERS, _MORE_OTHERS = 0.10, 0.05  # of all processor time: other work that can explain slower calls
 _ENOUGH = 0.7  # of a stretch
+_WORDS = 200
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,11 @@ def initial_seconds(seconds: float) -> float:
     return min(seconds / 3, max(10.0, min(60.0, seconds / 10)))
 
 
+def power_source(spec: MeterSpec) -> Source:
+    """Where the values of a meter come from."""
+    return Source.ESTIMATED if spec.scope == "estimate" else Source.MEASURED
+
+
 def judge(series: SoakSeries, recorded: Recorded | None, batch: int, rate: float | None) -> Sustained:
     """Hold the end of a soak against its beginning.
 
@@ -108,7 +117,7 @@ def judge(series: SoakSeries, recorded: Recorded | None, batch: int, rate: float
         ValueError: A device made it up; also KeyError, TypeError and AttributeError.
     """
     first, last = (0.0, initial_seconds(series.seconds)), (series.seconds * _LAST, series.seconds)
-    notes = []
+    notes = [_loss(series, trace) for trace in (recorded.traces if recorded else ()) if trace.lost]
     told = []
     for ends in (first, last):
         calls = series.between(*ends)
@@ -151,6 +160,14 @@ def _behaviour(
     return ("not settled" if open_ends else "steady"), reasons
 
 
+def _loss(series: SoakSeries, trace: Trace) -> str:
+    """When a meter was lost, and why."""
+    why = escaped(trace.lost)[:_WORDS]
+    if not len(trace.time_s):
+        return f"the meter was lost before its first value: {why}"
+    return f"the meter was lost after {max(0.0, trace.time_s[-1] - series.start_ns / 1e9):.0f} s: {why}"
+
+
 def _power(series: SoakSeries, recorded: Recorded | None, ends: tuple[float, float]) -> tuple[dict[str, Value], str]:
     """Mean power of a stretch, or why there is none."""
     if recorded is None:
@@ -173,10 +190,9 @@ def _power(series: SoakSeries, recorded: Recorded | None, ends: tuple[float, flo
     if window.refused:
         return {}, window.refused
     half = window.uncertainty_j / window.length_s
-    source = Source.ESTIMATED if spec.scope == "estimate" else Source.MEASURED
     how = f"mean, {window.method}, k = 2, {spec.name} at {spec.scope}"[:96]
     mean = window.mean_power_w
-    return {"power_w": Value(mean, mean - half, mean + half, source, how, window.n)}, ""
+    return {"power_w": Value(mean, mean - half, mean + half, power_source(spec), how, window.n)}, ""
 
 
 def _figure(initial: Value | None, sustained: Value | None) -> Figure:

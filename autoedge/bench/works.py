@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autoedge.bench.tables import TABLES, read_json, read_table
 from autoedge.errors import DataError
+from autoedge.meters.spec import LARGEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,8 @@ def read_windows(path: Path) -> tuple[Work, ...]:
         DataError: It holds none, or one that cannot be meant.
     """
     if path.suffix.lower() in TABLES:
-        form: Any = read_table(path).to_dict("records")
+        table = read_table(path, ("start_s",), ("end_s", "stop_s", "inferences"))
+        form: Any = [dict(zip(table, row, strict=True)) for row in zip(*map(list, table.values()), strict=True)]
     else:
         form = read_json(path)
         form = form.get("windows") if isinstance(form, dict) else form
@@ -65,10 +66,10 @@ def _window(form: Any, where: str) -> Work:
     if not start < end:
         raise DataError(f"{where}: ends after it started, but goes from {start} s to {end} s")
     count = form.get("inferences")
-    if count is None or (isinstance(count, float) and math.isnan(count)):  # an empty cell of a table
+    if count is None or (isinstance(count, float) and count != count):  # noqa: PLR0124 - NaN: a table's empty cell
         return Work(start, end)
-    if isinstance(count, bool) or not isinstance(count, int | float) or count < 1 or count != int(count):
-        raise DataError(f"{where}: 'inferences' is a whole number of 1 or more, but is {count!r}")
+    if not _sane(count) or count < 1 or count != int(count):
+        raise DataError(f"{where}: 'inferences' is a whole number from 1 to {LARGEST:g}, but is {count!r:.40}")
     return Work(start, end, int(count))
 
 
@@ -76,6 +77,10 @@ def _number(form: dict[str, Any], names: tuple[str, ...], where: str) -> float:
     found = [form[name] for name in names if name in form]
     if not found:
         raise DataError(f"{where}: has no '{names[0]}'")
-    if isinstance(found[0], bool) or not isinstance(found[0], int | float) or not math.isfinite(found[0]):
-        raise DataError(f"{where}: '{names[0]}' is a finite number of seconds, but is {found[0]!r}")
+    if not _sane(found[0]):
+        raise DataError(f"{where}: '{names[0]}' is a number of seconds within +/- {LARGEST:g}, but is {found[0]!r:.40}")
     return float(found[0])
+
+
+def _sane(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST

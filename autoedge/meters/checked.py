@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from autoedge.errors import MeterError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+_SHOWN = 40
 
 
 def number(name: str, value: Any, low: float, high: float) -> float:
@@ -18,8 +19,8 @@ def number(name: str, value: Any, low: float, high: float) -> float:
         MeterError: It is none; names the option and the limits.
     """
     right = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not right or not (math.isfinite(value) and low <= value <= high):
-        raise MeterError(f"'{name}' is a number from {low:g} to {high:g}, but got {value!r}")
+    if not right or not low <= value <= high:  # NaN lies nowhere
+        raise MeterError(f"'{name}' is a number from {low:g} to {high:g}, but got {repr(value)[:_SHOWN]}")
     return float(value)
 
 

@@ -38,8 +38,8 @@ class Recorder:
 
     @property
     def power_w(self) -> float:
-        """The meter's last value; NaN before the first, and while nothing is recorded."""
-        return self._meter.latest_w if self._recording else math.nan
+        """The meter's last value; NaN before the first, while nothing is recorded, and once it is lost."""
+        return self._meter.latest_w if self._recording and not self._meter.lost else math.nan
 
     def finish(self) -> list[Trace]:
         """End, and hand over what was recorded, in order; nothing breaks when the meter was lost on the way."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import time
 import zipfile
@@ -15,14 +14,15 @@ import numpy as np
 from autoedge.errors import MeterError
 from autoedge.meters import checked
 from autoedge.meters.base import Meter, MeterLostError
-from autoedge.meters.spec import SCOPES, MeterSpec
+from autoedge.meters.columns import check_numbers, check_times, read_csv, usual_step_s
+from autoedge.meters.spec import SCOPES, UNSTATED, MeterSpec
 from autoedge.meters.trace import Block
 
 _SERIES = ("time_s", "power_w", "volts", "amps", "energy_j")
 # What reading a damaged file may raise; a wrong shape in an npz asks for any amount of memory.
 _DAMAGE = (
-    *(OSError, ValueError, TypeError, EOFError, MemoryError, RecursionError),
-    *(zipfile.BadZipFile, zlib.error, csv.Error),
+    *(OSError, ValueError, TypeError, OverflowError, EOFError, MemoryError, RecursionError),
+    *(zipfile.BadZipFile, zlib.error),
 )
 
 
@@ -33,7 +33,7 @@ def load(path: Path) -> Block:
         path: ``.npz`` of arrays, ``.csv`` with a line of names, or ``.json`` with an object of lists.
 
     Raises:
-        MeterError: It cannot be read, lacks a column, or its time does not grow.
+        MeterError: It cannot be read, lacks a column, or holds what no meter gives; says in which row.
     """
     readers = {".npz": _npz, ".csv": _csv, ".json": _json}
     if path.suffix.lower() not in readers:
@@ -42,12 +42,13 @@ def load(path: Path) -> Block:
         columns = readers[path.suffix.lower()](path)
         there = [name for name in _SERIES if name in columns or name in _SERIES[:2]]
         block = Block(**{name: np.asarray(columns[name], np.float64) for name in there})
+        check_times(block.time_s)
+        for name in there:
+            check_numbers(name, getattr(block, name), gaps=True)
     except KeyError as error:
         raise MeterError(f"{path}: a trace has columns time_s and power_w, but {error} is missing") from error
     except _DAMAGE as error:
         raise MeterError(f"{path}: no trace can be read: {error}") from error
-    if len(block.time_s) < 2 or not (np.isfinite(block.time_s).all() and (np.diff(block.time_s) > 0).all()):  # noqa: PLR2004 - one interval
-        raise MeterError(f"{path}: a trace has two samples or more, and a time that grows from each to the next")
     return block
 
 
@@ -57,14 +58,7 @@ def _npz(path: Path) -> dict[str, Any]:
 
 
 def _csv(path: Path) -> dict[str, Any]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        names = [name.strip() for name in next(reader, [])]
-        rows = [row for row in reader if row]
-    uneven = next((number for number, row in enumerate(rows, 2) if len(row) != len(names)), None)
-    if uneven is not None:
-        raise ValueError(f"row {uneven} has another number of cells than the first")
-    return {name: [float(row[place]) for row in rows] for place, name in enumerate(names) if name in _SERIES}
+    return read_csv(path, _SERIES[:2], _SERIES[2:])
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -118,9 +112,10 @@ class Replay(Meter):
 
     def _open(self) -> MeterSpec:
         trace = load(self._file)
-        period_s = float(np.median(np.diff(trace.time_s))) / self._speed
+        time_s = (trace.time_s - trace.time_s[0]) / self._speed
+        period_s = usual_step_s(time_s)
         self._trace = Block(
-            (trace.time_s - trace.time_s[0]) / self._speed,
+            time_s,
             trace.power_w,
             trace.volts,
             trace.amps,
@@ -137,7 +132,7 @@ class Replay(Meter):
             offset_w=self._offset_w,
             energy_resolution_j=0.0 if self._trace.energy_j.size else None,
             model=f"{self._file.name}, {self._speed:g} times as fast",
-            accuracy_from="as stated for the recording",
+            accuracy_from="as stated for the recording" if self._gain or self._offset_w else UNSTATED,
         )
 
     def _stream(self, *, on: bool) -> None:
@@ -155,7 +150,7 @@ class Replay(Meter):
         if self._played == length:
             if not self._repeat:
                 raise MeterLostError(f"replay: {self._file.name} ended after {trace.time_s[-1]:g} s")
-            self._began += float(trace.time_s[-1] + trace.time_s[1])
+            self._began += float(trace.time_s[-1]) + self.spec.update_period_s
             self._played = 0
         due = int(np.searchsorted(trace.time_s, time.perf_counter() - self._began, "right"))
         start, self._played = self._played, max(due, self._played)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 SCOPES = ("wall", "board-input", "soc-rails", "package", "gpu", "estimate")
 """Where a meter sits; energies of different scopes are never compared."""
+LARGEST = 1e12
+"""More s, W or J than anything here lasts, draws or takes; products and squares of such numbers are still finite."""
+SHORTEST_S = 1e-9
+"""No meter has two values in less."""
+UNSTATED = "not stated; the meter's own errors are not in the uncertainty"
+"""Where the accuracy comes from when nobody told any."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,20 @@ class MeterSpec:
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
-            raise ValueError(f"a scope is one of {', '.join(SCOPES)}, but got {self.scope!r}")
-        limits = (self.update_period_s, self.settling_s, self.resolution_w, self.gain, self.offset_w)
-        if not all(math.isfinite(limit) and limit >= 0 for limit in limits) or self.update_period_s == 0:
-            raise ValueError(f"a meter's periods, steps and limits are finite and not negative, but got {self}")
+            raise ValueError(f"'scope' is one of {', '.join(SCOPES)}, but got {self.scope!r:.40}")
+        for key in ("name", "model", "accuracy_from"):
+            if not isinstance(getattr(self, key), str):
+                raise ValueError(f"'{key}' is a text, but got {getattr(self, key)!r:.40}")  # noqa: TRY004 - bad data
+        _check_limit("update_period_s", self.update_period_s, SHORTEST_S)
+        for key in ("settling_s", "resolution_w", "gain", "offset_w"):
+            _check_limit(key, getattr(self, key))
+        if self.energy_resolution_j is not None:
+            _check_limit("energy_resolution_j", self.energy_resolution_j)
+
+    @property
+    def states_errors(self) -> bool:
+        """Whether anything is known of how far the meter may be off."""
+        return self.gain > 0 or self.offset_w > 0
 
     @property
     def shortest_window_s(self) -> float:
@@ -58,6 +73,25 @@ class MeterSpec:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, form: dict[str, Any]) -> MeterSpec:
-        """The spec whose ``to_json`` is ``form``; ValueError or TypeError when it is none."""
+    def from_json(cls, form: Any) -> MeterSpec:
+        """The spec whose ``to_json`` is ``form``.
+
+        Raises:
+            ValueError: It is none; names the key.
+        """
+        if not isinstance(form, dict):
+            raise ValueError(f"a meter is an object, but got {type(form).__name__}")  # noqa: TRY004 - bad data
+        keys = [field.name for field in fields(cls)]
+        unknown = [key for key in form if key not in keys]
+        if unknown:
+            raise ValueError(f"a meter has no {unknown[0]!r:.40}; its keys are {', '.join(keys)}")
+        missing = [f"'{field.name}'" for field in fields(cls) if field.default is MISSING and field.name not in form]
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
         return cls(**form)
+
+
+def _check_limit(key: str, value: Any, least: float = 0.0) -> None:
+    right = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (right and least <= value <= LARGEST):
+        raise ValueError(f"'{key}' is a number from {least:g} to {LARGEST:g}, but got {value!r:.40}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -79,7 +80,7 @@ def _affordable(minutes: float | None, spec: MeterSpec) -> int | None:
     if minutes is None:
         return None
     each = load_seconds(spec)
-    if minutes * _MINUTE_S < FEWEST * each:
+    if not FEWEST * each <= minutes * _MINUTE_S < math.inf:
         least = FEWEST * each / _MINUTE_S
         raise IntentError(f"--minutes: {FEWEST} loads with {spec.name} take {least:.1f} min, but got {minutes:g}")
     return int(minutes * _MINUTE_S / each)

@@ -46,6 +46,7 @@ class Pair:
         estimate: Estimated.
         estimate_error: By how much it says that it may be off.
         processes: Measurements behind it.
+        protocol: How, and with which meter, they were made; empty for loads.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Pair:
     estimate: float
     estimate_error: float
     processes: int = 1
+    protocol: str = ""
 
 
 def compare_run(root: Path) -> dict[str, Any]:
@@ -91,7 +93,8 @@ def compare_run(root: Path) -> dict[str, Any]:
             "`autoedge power compare --target NAME` measures loads now"
         )
     pairs = [pair for row in usable for pair in _pairs(row, models[row.target], known[row.target].cores)]
-    return _document({"run": str(root)}, models, _by_candidate(pairs))
+    meters = {row.protocol_id: row.details.get("power", {}).get("meter") for row in usable}
+    return _document({"run": str(root), "protocols": meters}, models, _by_case(pairs))
 
 
 def compare_target(
@@ -156,9 +159,8 @@ def _pairs(row: Measurement, model: PowerEstimate, cores: int) -> Iterable[Pair]
             continue
         error = max(measured.high - measured.value, measured.value - measured.low)
         mj_a_watt = seconds * 1e3
-        yield Pair(
-            row.candidate_id, row.target, key, measured.value, error, told.value * mj_a_watt, told.error * mj_a_watt
-        )
+        estimate, stated = told.value * mj_a_watt, told.error * mj_a_watt
+        yield Pair(row.candidate_id, row.target, key, measured.value, error, estimate, stated, protocol=row.protocol_id)
 
 
 def _counted_s(marks: Sequence[Mapping[str, Any]]) -> float:
@@ -171,28 +173,32 @@ def _counted_s(marks: Sequence[Mapping[str, Any]]) -> float:
     return float(after - first) / 1e9
 
 
-def _by_candidate(pairs: Sequence[Pair]) -> list[Pair]:
-    """One pair for each candidate and quantity: its processes are no independent cases."""
-    groups: dict[tuple[str, str], list[Pair]] = {}
-    for pair in pairs:
-        groups.setdefault((pair.name, pair.quantity), []).append(pair)
+def _by_case(pairs: Sequence[Pair]) -> list[Pair]:
+    """One pair for each candidate, protocol and quantity: its processes are no independent cases."""
     parts = ("meter", "meter_error", "estimate", "estimate_error")
     return [
         replace(group[0], processes=len(group), **{part: mean(getattr(pair, part) for pair in group) for part in parts})
-        for group in groups.values()
+        for group in _grouped(pairs, "name", "protocol", "quantity").values()
     ]
 
 
+def _grouped(pairs: Sequence[Pair], *alike: str) -> dict[tuple[str, ...], list[Pair]]:
+    """Pairs by attributes that they share."""
+    groups: dict[tuple[str, ...], list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(tuple(getattr(pair, name) for name in alike), []).append(pair)
+    return groups
+
+
 def _document(about: Mapping[str, Any], models: Mapping[str, PowerEstimate], pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Pairs with what they come to, for each target and quantity."""
+    """Pairs with what they come to, for each target, protocol and quantity."""
     agreements = []
-    for target in models:
-        for quantity in dict.fromkeys(pair.quantity for pair in pairs if pair.target == target):
-            group = [pair for pair in pairs if (pair.target, pair.quantity) == (target, quantity)]
-            columns = ([getattr(p, part) for p in group] for part in ("estimate", "meter", "estimate_error"))
-            found = agreement(*columns)
-            if found is not None:
-                agreements.append({"target": target, "quantity": quantity, **asdict(found)})
+    shared = ("target", "protocol", "quantity")
+    for key, group in _grouped(pairs, *shared).items():
+        columns = ([getattr(p, part) for p in group] for part in ("estimate", "meter", "estimate_error"))
+        found = agreement(*columns)
+        if found is not None:
+            agreements.append({**dict(zip(shared, key, strict=True)), **asdict(found)})
     return {
         "schema_version": 1,
         **about,
@@ -200,3 +206,14 @@ def _document(about: Mapping[str, Any], models: Mapping[str, PowerEstimate], pai
         "pairs": [{**asdict(pair), "error": pair.estimate / pair.meter - 1} for pair in pairs],
         "agreement": agreements,
     }
+
+
+def by_protocol(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """A comparison taken apart: by protocol the document of what was measured under it alone."""
+    parts = {}
+    for protocol in dict.fromkeys(pair["protocol"] for pair in document["pairs"]):
+        own = {name: [one for one in document[name] if one["protocol"] == protocol] for name in ("pairs", "agreement")}
+        targets = {pair["target"] for pair in own["pairs"]}
+        models = {target: model for target, model in document["models"].items() if target in targets}
+        parts[protocol] = {**document, **own, "models": models}
+    return parts

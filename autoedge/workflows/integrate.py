@@ -10,6 +10,7 @@ from autoedge.bench.energy import WindowEnergy, window_energy
 from autoedge.bench.recorded import read_trace
 from autoedge.bench.works import Work, read_windows
 from autoedge.errors import DataError
+from autoedge.meters.spec import UNSTATED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def integrate(trace: Path, windows: Path | None = None, meter: MeterSpec | None = None) -> dict[str, Any]:
-    """Energy, mean power and energy per inference of each window of a trace, and the median over windows.
+    """Energy, mean power and energy per inference of each window of a trace, and the median over those not refused.
 
     Args:
         trace: A folder with energy bins, or a CSV or Parquet file with ``time_s`` and ``power_w``.
@@ -38,15 +39,24 @@ def integrate(trace: Path, windows: Path | None = None, meter: MeterSpec | None 
     works = works or (Work(first, last),)
     _check_inside(works, recording, windows or trace)
     results = [_shown(work, window_energy(recording, work.start_s, work.end_s)) for work in works]
-    each = [one["mj_per_inference"] for one in results if one["mj_per_inference"] is not None]
+    spec = recording.spec
     return {
         "schema_version": 1,
         "trace": str(trace),
-        "meter": None if meter is None else recording.spec.to_json(),
-        "accuracy_from": recording.spec.accuracy_from,
-        "median_mj_per_inference": median(each) if each else None,
+        "source": "estimated" if spec.scope == "estimate" else "measured",
+        "meter": None if meter is None else spec.to_json(),
+        "accuracy_from": spec.accuracy_from if spec.states_errors else UNSTATED,
+        "median_mj_per_inference": _median(results),
+        "refused": sum(bool(one["refused"]) for one in results),
         "windows": results,
     }
+
+
+def _median(results: list[dict[str, Any]]) -> float | None:
+    """Over the windows that the meter was fit for; over all where it was fit for none."""
+    counted = [one for one in results if one["mj_per_inference"] is not None]
+    taken = [one for one in counted if not one["refused"]] or counted
+    return median(one["mj_per_inference"] for one in taken) if taken else None
 
 
 def _check_inside(works: tuple[Work, ...], recording: Trace, path: Path) -> None:

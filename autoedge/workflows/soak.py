@@ -7,8 +7,9 @@ import math
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,10 @@ from autoedge.bench.presets import protocol_for
 from autoedge.bench.quality import write_npz
 from autoedge.bench.soak_series import SoakSeries
 from autoedge.bench.soak_timeline import raw_series, timeline
-from autoedge.bench.sustained import judge
+from autoedge.bench.sustained import judge, power_source
 from autoedge.candidate import Candidate
-from autoedge.errors import TargetError
-from autoedge.measurement import Phase
+from autoedge.errors import IntentError, TargetError
+from autoedge.measurement import Phase, Source
 from autoedge.report.front import write_whole
 from autoedge.targets.declared import declared
 from autoedge.workflows.connecting import connected
@@ -41,11 +42,14 @@ if TYPE_CHECKING:
     from autoedge.workflows.soak_subject import Subject
 
     Listener = Callable[["SoakState"], None]
+    Arrays = Mapping[str, np.ndarray[Any, Any]]
 
+REPORT, SERIES = "soak.json", "soak.npz"
 EXIT_CODES = {"steady": 0, "slowed down": 1, "throttled": 1, "failed": 1, "not settled": 4}
 _INTERRUPTED = 130
 _PATIENCE_S, _GRACE_S = 0.5, 5.0
-_FIRST_MINUTE_S = 60.0
+_MINUTE_S = 60.0
+_NONSENSE = (KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,14 @@ class SoakState:
         phase: What its process does now.
         tick: In the soak, how far it is.
         first_ms: Latency in the first minute so far, None before the first tick.
+        power_source: Where the tick's power comes from.
     """
 
     candidate: Candidate
     phase: str
     tick: Tick | None
     first_ms: float | None
+    power_source: Source = Source.MEASURED
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Soaked:
     """What a soak came to.
 
     Attributes:
-        folder: Holds ``soak.json`` and, where anything was measured, ``soak.npz``.
+        folder: Holds ``soak.json`` and, unless the soak failed, ``soak.npz``.
         document: The first of the two.
     """
 
@@ -102,37 +108,70 @@ def soak(
 
     Args:
         subject: What is soaked.
-        minutes: How long.
+        minutes: How long; above 0.
         target: Name or address of a target to use instead of its own.
         targets: The file that declares targets; by default the user's own, where there is one.
-        out: Folder of the results; by default ``soaks/NAME-TIME``, below the run's folder where it is of a run.
+        out: Folder of the results, which holds no other soak; by default ``soaks/NAME-TIME``, below the run's folder
+            where it is of a run.
         on_state: Told how far it is.
 
     Raises:
-        TargetError: The target cannot be reached, lacks the runtime, or was lost on the way.
+        IntentError: The minutes or the folder cannot be meant.
+        StoreError: The folder cannot be written to, or is another soak's at this moment.
+        TargetError: The target cannot be reached, lacks the runtime, was lost on the way, or sent a reply that makes no
+            sense; the report says so of the last.
         MeterError: Its declared meter cannot be used.
         ModelError: Its model file cannot be made.
         KeyboardInterrupt: Interrupted before there was anything to keep.
     """
+    if not 0 < minutes < math.inf:
+        raise IntentError(f"--minutes: a soak lasts more than 0 minutes, but got {minutes:g}")
     found = declared(subject.address if target is None else target, known_targets(targets))
     found = replace(found, name=subject.target) if target is None else found
-    folder = out or _folder(subject)
-    folder.mkdir(parents=True, exist_ok=True)  # before half an hour is spent
-    with _workplace(found) as (opened, metering):
-        soaking = _Soaking(subject, opened, metering, minutes * 60.0, on_state)
+    with _results(subject, out) as folder, _workplace(found) as (opened, metering):
+        soaking = _Soaking(subject, opened, metering, minutes * _MINUTE_S, on_state)
         reply, interrupted = soaking.run()
-        document = {"schema_version": 1, **soaking.facts(), "interrupted": interrupted}
-        if "failed" in reply.body:
-            document |= {"behaviour": "failed", "reasons": [str(reply.body["failed"])]}
-        else:
-            document |= _judged(soaking, reply, folder)
-    write_whole(folder / "soak.json", json.dumps(document, indent=1) + "\n")
+        nonsense = None
+        try:
+            outcome, series = _outcome(soaking, reply)
+        except _NONSENSE as error:
+            nonsense = TargetError(f"target '{found.name}': its reply makes no sense: {error!r}")
+            outcome, series = _failed(str(nonsense)), {}
+        document = {"schema_version": 1, **soaking.facts(), "interrupted": interrupted, **outcome}
+        if series:
+            write_npz(folder / SERIES, **series)
+        write_whole(folder / REPORT, json.dumps(document, indent=1) + "\n")
+        with suppress(TargetError):  # all is stored here; what is left there is of no use
+            opened.acknowledge(reply.body["job"])
+    if nonsense is not None:
+        raise nonsense
     return Soaked(folder, document)
 
 
-def _folder(subject: Subject) -> Path:
+@contextmanager
+def _results(subject: Subject, out: Path | None) -> Iterator[Path]:
+    """The folder of the results, held for this soak: what half an hour is spent on has a place, and of its own.
+
+    Raises:
+        IntentError: It holds a soak already.
+        StoreError: It cannot be written to, or is held by another process.
+    """
+    folder = _new_folder(subject) if out is None else out
+    with RunFolder(folder).locked():
+        if any((folder / name).exists() for name in (REPORT, SERIES)):
+            raise IntentError(f"{folder}: holds a soak already; name another folder with --out, or none for a new one")
+        yield folder
+
+
+def _new_folder(subject: Subject) -> Path:
     base = Path(subject.about["run"]) if "run" in subject.about else Path()
-    return base / "soaks" / f"{subject.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = f"{subject.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for number in count(1):
+        folder = base / "soaks" / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            break
+    return folder
 
 
 @contextmanager
@@ -191,11 +230,13 @@ class _Soaking:
             self.metering.phase(phase)
         tick = Tick.read(phase)
         if tick is not None:
-            if tick.latency_ms is not None and tick.elapsed_s <= _FIRST_MINUTE_S:
+            if tick.latency_ms is not None and tick.elapsed_s <= _MINUTE_S:
                 self._first.append(tick.latency_ms)
             here = math.nan if self.metering is None else self.metering.power_w
             tick = tick if math.isnan(here) else tick._replace(power_w=here)
-        self._tell(SoakState(self.candidate, phase, tick, float(np.median(self._first)) if self._first else None))
+        first = float(np.median(self._first)) if self._first else None
+        source = Source.MEASURED if self.metering is None else power_source(self.metering.spec)
+        self._tell(SoakState(self.candidate, phase, tick, first, source))
 
     def facts(self) -> dict[str, Any]:
         """What was soaked, on what, as JSON values."""
@@ -232,28 +273,30 @@ def _until_done(target: Target, job: Mapping[str, Any], hear: Callable[[str], No
         return future.result(), interrupts > 0
 
 
-def _judged(soaking: _Soaking, reply: Frame, folder: Path) -> dict[str, Any]:
-    """What a finished soak came to; its series are stored.
+def _failed(reason: str) -> dict[str, Any]:
+    return {"behaviour": "failed", "reasons": [reason]}
+
+
+def _outcome(soaking: _Soaking, reply: Frame) -> tuple[dict[str, Any], Arrays]:
+    """What a soak came to, as JSON values, and its series; none of a failed one.
 
     Raises:
-        TargetError: The reply makes no sense.
+        ValueError: The reply makes no sense; also what else ``_NONSENSE`` lists.
     """
+    if "failed" in reply.body:
+        return _failed(str(reply.body["failed"])), {}
     metering = soaking.metering
-    try:
-        recorded = None if metering is None else metering.finish(reply)
-        series = SoakSeries.of(reply)
-        found = judge(series, recorded, soaking.candidate.configuration.batch, soaking.subject.task.rate)
-        drawn = timeline(series, recorded)
-        arrays = raw_series(series, recorded)
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise TargetError(f"target '{soaking.candidate.target}': its reply makes no sense: {error!r}") from error
-    write_npz(folder / "soak.npz", **arrays)
-    return {
+    recorded = None if metering is None else metering.finish(reply)
+    series = SoakSeries.of(reply)
+    found = judge(series, recorded, soaking.candidate.configuration.batch, soaking.subject.task.rate)
+    outcome = {
         **found.plain(),
         "seconds": series.seconds,
         "calls": series.calls,
         "runtime_version": str(reply.body["done"].get("runtime_version", "")),
         "cores_used": series.cores,
-        "timeline": drawn,
-        "series": "soak.npz",
+        "timeline": timeline(series, recorded),
+        "series": SERIES,
     }
+    json.dumps(outcome, allow_nan=False)  # what is no number is no measurement
+    return outcome, raw_series(series, recorded)

@@ -97,7 +97,7 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
         code = EXIT_USAGE
     except (KeyboardInterrupt, click.Abort):
-        code = _say("interrupted; what was measured is saved: the same command goes on from there", EXIT_INTERRUPTED)
+        code = _interrupted(sys.argv[1:] if arguments is None else arguments)
     except AutoEdgeError as error:
         code = _say(str(error), _EXIT_CODES.get(_root_of(error), EXIT_USAGE))
     except OSError as error:
@@ -105,6 +105,16 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 - the last resort: a bug, kept for the report
         code = _bug()
     return code if isinstance(code, int) else 0
+
+
+_RESUMING = (("select",), ("power", "calibrate"))
+"""Commands that save whatever they have finished, and find it when they are started again."""
+
+
+def _interrupted(words: list[str]) -> int:
+    saved = any(tuple(words[: len(command)]) == command for command in _RESUMING)
+    more = "; what was measured is saved: the same command goes on from there" if saved else ""
+    return _say(f"interrupted{more}", EXIT_INTERRUPTED)
 
 
 _EXIT_CODES: dict[type[AutoEdgeError], int] = {
@@ -127,8 +137,8 @@ def _machine(error: OSError) -> int:
     advice = {
         errno.ENOSPC: "the disk is full; free some space and run the same command again",
         errno.EDQUOT: "the quota is used up; free some space and run the same command again",
-        errno.EROFS: "the file system is read-only; name another folder with --out",
-        errno.EACCES: "permission denied; name another folder with --out",
+        errno.EROFS: "the file system is read-only; name another place",
+        errno.EACCES: "permission denied; name another place",
     }.get(error.errno or 0, error.strerror or str(error))
     return _say(f"{place}{advice}", EXIT_MACHINE)
 

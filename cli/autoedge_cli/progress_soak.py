@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from autoedge.measurement import Source
 from autoedge_cli.render_configuration import words
-from autoedge_cli.render_figures import duration, number
+from autoedge_cli.render_figures import ESTIMATE, duration, number
 from autoedge_cli.render_text import printable
 
 if TYPE_CHECKING:
@@ -93,5 +94,6 @@ def told(state: SoakState) -> str:
     if tick.temp_c is not None:
         parts.append(f"{tick.temp_c:.1f} °C")
     if tick.power_w is not None:
-        parts.append(f"{number(tick.power_w, 4)} W")
+        mark = ESTIMATE if state.power_source is Source.ESTIMATED else ""
+        parts.append(f"{mark}{number(tick.power_w, 4)} W")
     return ", ".join(parts)

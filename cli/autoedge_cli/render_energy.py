@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from autoedge_cli.render_figures import NONE, number, with_unit
+from autoedge.meters.spec import UNSTATED
+from autoedge_cli.render_figures import NONE, estimated, number, plural, with_unit
 from autoedge_cli.render_text import said, say, show, table
 
 if TYPE_CHECKING:
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-_UNKNOWN = "the meter is not known: its own errors are not in the uncertainty (--meter)"
-
 
 def render_energy(console: Console, document: Mapping[str, Any]) -> None:
     """Print the windows of a trace, their median, and what not to trust."""
+    if estimated(document):
+        say(console, Text("estimated, not measured", style="bold yellow"))
     shown = table("window", "energy mJ", "+/- (95 %)", "mJ / inference", "+/- (95 %)", "mean power W")
     for column in shown.columns[1:]:
         column.justify = "right"
@@ -32,17 +33,26 @@ def render_energy(console: Console, document: Mapping[str, Any]) -> None:
             _figure(one["mean_power_w"]),
         )
     show(console, shown)
-    median = document["median_mj_per_inference"]
-    if median is not None:
-        say(console, Text(f"median {with_unit(_figure(median), 'mJ')} per inference", style="bold"))
-    if document["meter"] is None:
-        say(console, _UNKNOWN)
+    if document["median_mj_per_inference"] is not None:
+        say(console, _median(document))
+    if document["accuracy_from"] == UNSTATED:
+        say(console, f"accuracy {UNSTATED}{' (--meter)' if document['meter'] is None else ''}")
     for place, one in enumerate(document["windows"]):
         if one["refused"]:
             say(
                 console,
                 Text.assemble(("not fit", "bold yellow"), f": windows[{place}]: ", said(one["refused"], limit=400)),
             )
+
+
+def _median(document: Mapping[str, Any]) -> Text:
+    counted = [one for one in document["windows"] if one["mj_per_inference"] is not None]
+    fit, windows = sum(not one["refused"] for one in counted), plural(len(counted), "window")
+    over = f", over the {fit} of {windows} that were fit" if fit else f", over all: none of {windows} was fit"
+    over = "" if fit == len(counted) else over
+    figure = with_unit(_figure(document["median_mj_per_inference"]), "mJ")
+    mark = ", estimated" if estimated(document) else ""
+    return Text.assemble((f"median {figure} per inference{mark}", "bold"), over)
 
 
 def _figure(value: float | None, digits: int = 5) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
-from autoedge_cli.render_figures import NONE, duration, number, plural
+from autoedge_cli.render_figures import ESTIMATE, NONE, duration, number, plural
 from autoedge_cli.render_text import heading, pairs, printable, said, say, show, table
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def render_reading(console: Console, trace: Trace, document: Mapping[str, Any]) 
     _head(console, document["meter"])
     found = document["summary"]
     rows = [
-        ("mean", Text(_give_or_take(found["mean_w"], found["uncertainty_w"]))),
+        ("mean", _give_or_take(found, document["meter"])),
         ("range", Text(f"{number(found['least_w'], 4)} to {number(found['largest_w'], 4)} W")),
         (
             "values",
@@ -96,7 +96,7 @@ def render_check(console: Console, document: Mapping[str, Any]) -> None:
     drift = f"{1000 * noise['drift_w_per_min']:+.3g} mW a minute" if noise["drifts"] else "none to be told"
     gaps = f"{pace['gaps']}, the longest {pace['longest_gap_s']:.3g} s"
     rows = [
-        ("power", Text(_give_or_take(found["mean_w"], found["uncertainty_w"]))),
+        ("power", _give_or_take(found, spec)),
         ("rate", Text(f"{pace['values_hz']:.4g} values a second, {1 / spec['update_period_s']:.4g} published")),
         ("new values", _new(pace, noise)),
         ("gaps", Text(gaps)),
@@ -160,8 +160,9 @@ def _incidents(counts: Mapping[str, int]) -> Text:
     return Text(", ".join(told) or "none", style="yellow" if told else "")
 
 
-def _give_or_take(watts: float, doubt: float) -> str:
-    return f"{number(watts, 4)} W +/- {number(doubt, 2)} W"
+def _give_or_take(found: Mapping[str, Any], spec: Mapping[str, Any]) -> Text:
+    mark = ESTIMATE if spec["scope"] == "estimate" else ""
+    return Text(f"{mark}{number(found['mean_w'], 4)} W +/- {number(found['uncertainty_w'], 2)} W")
 
 
 def _watts(watts: float) -> str:

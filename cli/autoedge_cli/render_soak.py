@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from autoedge_cli.render_configuration import words
-from autoedge_cli.render_figures import NONE, bare, duration, interval, name_of, number, plural, unit_of
+from autoedge_cli.render_figures import (
+    ESTIMATE,
+    NONE,
+    bare,
+    duration,
+    estimated,
+    interval,
+    name_of,
+    number,
+    plural,
+    unit_of,
+)
 from autoedge_cli.render_text import heading, printable, said, say, show, table
 
 if TYPE_CHECKING:
@@ -78,7 +89,11 @@ def _figures(console: Console, document: Mapping[str, Any]) -> None:
         told = [f"{name_of(key)}{f' {unit}' if unit else ''}"]
         for value in (initial, sustained):
             told += [_value(value, key), interval(value["low"], value["high"], key) if value else ""]
-        told += [f"{ratio['value']:.3f}", f"[{ratio['low']:.3f}, {ratio['high']:.3f}]"] if ratio else [NONE, ""]
+        told += (
+            [f"{_mark(ratio)}{ratio['value']:.3f}", f"[{ratio['low']:.3f}, {ratio['high']:.3f}]"]
+            if ratio
+            else [NONE, ""]
+        )
         shown.add_row(*map(Text, told))
     heading(console, "At first and sustained")
     show(console, shown)
@@ -87,7 +102,11 @@ def _figures(console: Console, document: Mapping[str, Any]) -> None:
 def _value(value: Mapping[str, Any] | None, key: str) -> str:
     if value is None:
         return NONE
-    return ("~" if value["source"] == "estimated" else "") + bare(value["value"], key)
+    return _mark(value) + bare(value["value"], key)
+
+
+def _mark(value: Mapping[str, Any]) -> str:
+    return ESTIMATE if estimated(value) else ""
 
 
 def _temperatures(console: Console, trends: Sequence[Mapping[str, Any]]) -> None:
@@ -96,7 +115,7 @@ def _temperatures(console: Console, trends: Sequence[Mapping[str, Any]]) -> None
         say(console, f"{printable(one['zone'], 60)}: {one['first_c']:.1f} °C to {one['last_c']:.1f} °C, {way}")
 
 
-def _pictures(console: Console, timeline: Mapping[str, Sequence[float | None]]) -> None:
+def _pictures(console: Console, timeline: Mapping[str, Any]) -> None:
     """Each series over time; nothing where there is too little of it, or too little room."""
     if console.width < _NARROWEST or console.options.ascii_only:
         return
@@ -114,7 +133,9 @@ def _pictures(console: Console, timeline: Mapping[str, Sequence[float | None]]) 
         except (ImportError, OSError):  # its native part is missing here: the pictures alone are lost
             return
         console.print()
-        say(console, Text(f"{title} over {'minutes' if _in_minutes(points) else 'seconds'}", style="dim"))
+        guessed = name == "power_w" and timeline.get("power_source") == "estimated"
+        along = "minutes" if _in_minutes(points) else "seconds"
+        say(console, Text(f"{'estimated ' if guessed else ''}{title} over {along}", style="dim"))
         for line in picture.split("\n"):
             console.print(Text(f"  {line}"), no_wrap=True, crop=True)
 

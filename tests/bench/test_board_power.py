@@ -18,6 +18,11 @@ from autoedge.bench.usage import Usage
         ("Raspberry Pi 3 Model B Rev 1.2", "Raspberry Pi 3 Model B", 1.4, 3.7),
         ("Raspberry Pi Compute Module 5 Rev 1.0", "Raspberry Pi Compute Module 5", 2.4, 8.5),
         ("Radxa ROCK 5B", "Rock 5B", 3.6, 17.0),
+        ("Radxa ROCK 5 Model B", "Rock 5B", 3.6, 17.0),
+        ("Raspberry Pi 3 Model B+", "Raspberry Pi 3 Model B Plus", 2.5, 5.35),
+        ("Raspberry Pi Compute Module 5 Lite Rev 1.0", "Raspberry Pi Compute Module 5", 2.4, 8.5),
+        ("Orange Pi 5", "Orange Pi 5", 1.0, 10.0),
+        ("Arduino UnoQ", "Arduino Uno Q", 0.5, 1.9),
     ],
 )
 def test_boards_are_known(cpu: str, board: str, idle: float, load: float) -> None:
@@ -32,9 +37,21 @@ def test_boards_are_known(cpu: str, board: str, idle: float, load: float) -> Non
     assert board in found.model_id
 
 
-@pytest.mark.parametrize("cpu", ["AMD EPYC", "Raspberry Pi 40", "Cortex-A72 part 0xd08", ""])
+@pytest.mark.parametrize(
+    "cpu",
+    [
+        "AMD EPYC",
+        "Raspberry Pi 40",
+        "Cortex-A72 part 0xd08",
+        "",
+        "Orange Pi 5 Plus",
+        "Orange Pi 5 Max",
+        "Orange Pi 5B",
+        "Radxa ROCK 5B+",
+    ],
+)
 def test_others_are_not(cpu: str) -> None:
-    """A text that names no board of the table gives nothing."""
+    """A text that names no board of the table gives nothing; neither does a larger sister of one."""
     assert board_power(cpu, None) is None
 
 

@@ -148,6 +148,42 @@ def test_it_is_json() -> None:
     assert form["window"]["refused"]
 
 
+def test_values_that_did_not_count() -> None:
+    """Where overloads, gaps or damage leave too few values, these are told, and not that it was read too briefly."""
+    with pytest.raises(MeterError, match=r"0 values came, which are too few; incidents: 7 values beyond its range$"):
+        summary(_trace(np.full(7, math.nan), overloads=7))
+    with pytest.raises(MeterError, match=r"incidents: 2 values missing, 5 checksum errors$"):
+        _checked(np.full(3, 2.0), missing=2, checksum_errors=5)
+
+
+def test_values_of_one_time() -> None:
+    """Values that all came at once tell nothing of the meter's pace: an error says so."""
+    with pytest.raises(MeterError, match="bench: all values came at one time"):
+        check(Trace(np.full(9, 3.0), np.arange(9.0), spec=SPEC), 3.0, 4.0)
+
+
+WATTS = st.one_of(st.floats(-1e12, 1e12), st.floats(0, 10), st.sampled_from([1e12, 5e-324, math.nan]))
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1e12) | st.floats(0, 10), WATTS), max_size=30),
+    st.floats(0, 1e12),
+    st.floats(1e-6, 1e5),
+    st.lists(st.floats(1e-9, 1e12) | st.floats(1e-9, 1), min_size=5, max_size=5),
+)
+def test_any_recording_is_judged(
+    rows: list[tuple[float, float]], start_s: float, length_s: float, limits: list[float]
+) -> None:
+    """Whatever values a file holds: finite figures without a warning, or an error that says what is missing."""
+    time, power = np.sort([time for time, _ in rows]), np.array([watts for _, watts in rows])
+    end_s = max(start_s + length_s, math.nextafter(start_s, math.inf))
+    try:
+        found = check(Trace(time, power, spec=MeterSpec("bench", "wall", *limits)), start_s, end_s)
+    except MeterError:
+        return
+    json.dumps(found.to_json(), allow_nan=False)
+
+
 @pytest.mark.parametrize("values", [0, 3])
 def test_too_few_values(values: int) -> None:
     """A recording with next to nothing in it is an error that says so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,7 +11,7 @@ import pytest
 
 from autoedge.agent.frames import Frame
 from autoedge.bench.metering import DeviceMetering, HostMetering, covers, traces_of
-from autoedge.errors import MeterError
+from autoedge.errors import MeterError, TargetError
 from autoedge.meters.base import Meter, MeterLostError
 from autoedge.meters.spec import MeterSpec
 from autoedge.meters.trace import Block, Trace
@@ -55,9 +56,12 @@ class FarTarget:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.away = False
 
     def clock_offset(self) -> ClockOffset:
         """Always the same."""
+        if self.away:
+            raise TargetError("it went away")
         return ClockOffset(AHEAD_S, 0.001)
 
     def open_meter(self, place: str, options: dict[str, Any]) -> MeterSpec:
@@ -88,6 +92,34 @@ def test_traces_are_brought_to_the_devices_clock() -> None:
     (trace,) = recorded.traces
     assert abs(trace.time_s[-1] - (now + AHEAD_S)) < 0.05
     assert (recorded.clock_s, recorded.note) == (0.001, "round trips")
+
+
+def test_a_target_that_goes_away_behind_its_reply() -> None:
+    """What was recorded is kept, with the clocks as they stood before and what they may have drifted since."""
+    far = FarTarget()
+    with Stepping() as meter:
+        metering = HostMetering(meter, cast("Target", far))
+        metering.begin()
+        metering.phase("soak")
+        time.sleep(0.1)
+        far.away = True
+        recorded = metering.finish(_done())
+    (trace,) = recorded.traces
+    assert trace.time_s[0] > AHEAD_S
+    assert 0.001 < recorded.clock_s < 0.002
+
+
+def test_the_newest_power_is_that_of_a_meter_that_is_there() -> None:
+    """A meter that was lost shows nothing any more, rather than its last value for ever."""
+    with Stepping() as meter:
+        metering = HostMetering(meter, _far())
+        metering.begin()
+        metering.phase("soak")
+        time.sleep(0.1)
+        assert metering.power_w == 2.0
+        meter.gone = True
+        time.sleep(0.1)
+        assert math.isnan(metering.power_w)
 
 
 def test_the_power_itself_can_align_the_clocks() -> None:

@@ -186,10 +186,15 @@ def test_batches_wait_to_be_filled() -> None:
     assert waited.value == pytest.approx(plain.value + 30)
 
 
-def _recorded(watts: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]], until: float = SECONDS + 1) -> Recorded:
-    spec = MeterSpec("fake", "board-input", 0.1, 0.0, 0.001, 0.01, 0.0)
+def _recorded(
+    watts: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
+    until: float = SECONDS + 1,
+    scope: str = "board-input",
+    lost: str = "",
+) -> Recorded:
+    spec = MeterSpec("fake", scope, 0.1, 0.0, 0.001, 0.01, 0.0)
     time = np.arange(0.3, until, 0.1)
-    return Recorded([Trace(time + START_NS / 1e9, watts(time), spec=spec)], 0.0, "")
+    return Recorded([Trace(time + START_NS / 1e9, watts(time), spec=spec, lost=lost)], 0.0, "")
 
 
 def test_power_at_both_ends() -> None:
@@ -208,12 +213,37 @@ def test_power_at_both_ends() -> None:
     assert any(note.startswith("power 40 to 60 s") for note in lost.notes)
 
 
+def test_a_meter_that_was_lost() -> None:
+    """A meter unplugged midway is told with when and why, harmlessly; the power recorded before is kept."""
+    recorded = _recorded(np.ones_like, until=25, lost="no answer\x1b[2J on /dev/rfcomm0")
+    found = _judged(_soak(), recorded)
+    assert "the meter was lost after 25 s: no answer\\x1b[2J on /dev/rfcomm0" in found.notes
+    assert found.figures["power_w"].initial is not None
+    drawn = timeline(SoakSeries.of(_soak()), recorded)["power_w"]
+    assert [value is None for value in drawn] == [at > 25 for at in np.arange(0.25, 60, 0.5)]
+    late = _judged(_soak(), _recorded(np.ones_like, until=58, lost="unplugged"))
+    assert "the meter was lost after 58 s: unplugged" in late.notes
+    assert late.figures["power_w"].sustained is not None
+    never = _judged(_soak(), _recorded(np.ones_like, until=0, lost="unplugged"))
+    assert "the meter was lost before its first value: unplugged" in never.notes
+
+
+def test_where_power_comes_from() -> None:
+    """Beside the power of a timeline and of raw series stands whether it was measured."""
+    series = SoakSeries.of(_soak())
+    for scope, source in (("board-input", "measured"), ("estimate", "estimated")):
+        recorded = _recorded(np.ones_like, scope=scope)
+        assert timeline(series, recorded)["power_source"] == source
+        assert str(raw_series(series, recorded)["power0_source"]) == source
+    assert "power_source" not in timeline(series, None)
+
+
 def test_the_timeline() -> None:
     """Each series is told by blocks of time, with gaps where nothing was seen; raw series keep everything."""
     reply, recorded = _soak(slower=0.2), _recorded(lambda time: 5 + time / 60, until=30)
     series = SoakSeries.of(reply)
     drawn = timeline(series, recorded)
-    assert {len(values) for values in drawn.values()} == {120}
+    assert {len(values) for name, values in drawn.items() if name != "power_source"} == {120}
     assert drawn["latency_ms"][-1] == pytest.approx(6.0, rel=0.02)
     assert drawn["power_w"][0] == pytest.approx(5.0, abs=0.05)
     assert drawn["power_w"][-1] is None
@@ -244,13 +274,16 @@ def test_the_first_part(seconds: float, initial: float) -> None:
         lambda reply: reply.body["conditions"]["looks"][0].update(busy_s="much"),
         lambda reply: reply.body["conditions"]["looks"][0].update(thermal={"zones": [{"name": "z", "temp_c": None}]}),
         lambda reply: reply.body["conditions"]["looks"][0].update(clocks={"cpus": [1]}),
+        lambda reply: reply.body["done"]["soak"].update(cpu_s=float("nan")),
+        lambda reply: reply.body["done"]["soak"].update(calls=float("inf")),
+        lambda reply: reply.body["done"]["soak"].update(end_ns=10**400),
     ],
 )
 def test_made_up_replies(spoil: Callable[[Frame], object]) -> None:
     """What contradicts itself or holds no numbers is refused."""
     reply = _soak()
     spoil(reply)
-    with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError, ArithmeticError)):
         _judged(reply)
 
 

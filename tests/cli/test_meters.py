@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,18 +21,19 @@ from autoedge.meters.surroundings import SerialPort, Surroundings
 from autoedge.meters.trace import Counts, Trace
 from autoedge.targets.local import LocalTarget
 from autoedge.testing.emulators.lpm01a import Lpm01aEmulator
+from autoedge.testing.emulators.scpi import ScpiEmulator
 from autoedge.testing.emulators.um25c import Um25cEmulator
 from autoedge.testing.faults import Faults
 from autoedge.testing.profile import Constant, Ramp
-from autoedge.workflows.meter_reading import reading_document
+from autoedge.workflows.meter_reading import reading_document, write_csv
 from autoedge.workflows.meters import Kind, Listing, list_meters
+from autoedge_cli.commands.meters import _prove_writable
 from autoedge_cli.main import run
 from autoedge_cli.render_live import LiveReading
 from autoedge_cli.render_meters import render_listing, render_reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from rich.console import Console
 
@@ -129,6 +133,91 @@ def test_reading_a_meter(fast: Lpm01aEmulator, tmp_path: Path, capsys: pytest.Ca
     with table.open(newline="") as file:
         assert next(csv.reader(file))[:2] == ["time_s", "power_w"]
     assert run(["power", "integrate", "--trace", str(table), "--json"]) == 0
+
+
+def test_values_beyond_the_range(capsys: pytest.CaptureFixture[str]) -> None:
+    """A meter that answers nothing but overload is told so, and not that it was read too briefly."""
+    with ScpiEmulator(Constant(300.0)) as instrument:
+        assert run(["meters", "read", "scpi", "--port", instrument.path, "--seconds", "1"]) == 3
+    told = capsys.readouterr().err
+    assert "0 values came, which are too few; incidents: " in told
+    assert "values beyond its range" in told
+    assert "longer" not in told
+
+
+def test_times_that_are_equal_come_back(tmp_path: Path) -> None:
+    """What is written of values that arrived together is read and integrated again."""
+    table = tmp_path / "power.csv"
+    write_csv(Trace(np.repeat(np.arange(20.0), 2), np.arange(40.0)), table)
+    assert load(table).power_w.tolist() == list(range(40))
+    assert run(["power", "integrate", "--trace", str(table), "--json"]) == 0
+
+
+def test_a_replay_without_stated_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A replayed recording that nobody stated an accuracy for says so beside its figures."""
+    table = tmp_path / "power.csv"
+    write_csv(Trace(np.arange(200) / 100, np.full(200, 5.0)), table)
+    assert run(["meters", "read", "replay", "-o", f"file={table}", "--seconds", "0.5"]) == 0
+    assert "not stated; the meter's own errors are not in the uncertainty" in capsys.readouterr().out
+
+
+def test_an_estimate_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    """The mean of the estimate bears the mark of estimates."""
+    assert run(["meters", "read", "estimate", "-o", "idle_w=1", "-o", "max_w=5", "--seconds", "1.5"]) == 0
+    assert re.search(r"mean +~\d", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("option", ["--csv", "--json"])
+@pytest.mark.parametrize("verb", ["read", "check"])
+def test_a_file_that_cannot_be_written(
+    verb: str, option: str, fast: Lpm01aEmulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is found out before the recording begins; nothing was asked of the meter, and nothing is left behind."""
+    if (verb, option) == ("check", "--csv"):
+        return
+    assert run(["meters", verb, *_at(fast), option, "/nonexistent/x"]) == 5
+    assert "/nonexistent/x: No such file or directory" in capsys.readouterr().err
+    assert "start" not in fast.commands
+
+
+def test_a_file_that_is_asked_for_is_not_touched_early(tmp_path: Path) -> None:
+    """A meter that is not there leaves neither a new file nor an old one changed."""
+    old, new = tmp_path / "old.csv", tmp_path / "new.json"
+    old.write_text("mine")
+    assert run(["meters", "read", "um25c", "--port", "/dev/nowhere", "--csv", str(old), "--json", str(new)]) == 3
+    assert old.read_text() == "mine"
+    assert not new.exists()
+
+
+def test_proving_leaves_no_trace(tmp_path: Path) -> None:
+    """A link to a file that is not there stays one, and a pipe is not opened, which would wait for its reader."""
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(tmp_path / "later.csv")
+    os.mkfifo(pipe)
+    _prove_writable(link, str(pipe), "-", None)
+    assert link.is_symlink()
+    assert not link.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_a_disk_that_fills_up(fast: Lpm01aEmulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The figures are shown and the other file is written where one cannot be; it ends with 5."""
+    document = tmp_path / "power.json"
+    arguments = ["--seconds", "0.5", "--csv", "/dev/full", "--json", str(document)]
+    assert run(["meters", "read", *_at(fast), *arguments]) == 5
+    told = capsys.readouterr()
+    assert "0.03000 W" in told.out
+    assert "the disk is full" in told.err
+    assert json.loads(document.read_text())["summary"]
+    assert run(["meters", "read", *_at(fast), "--seconds", "0.5", "--json", "/dev/full"]) == 5
+    assert "0.03000 W" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "x"])
+def test_seconds_are_a_number(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A time that is none is refused before the meter is opened."""
+    assert run(["meters", "read", "um25c", "--port", "/dev/nowhere", "--seconds", seconds]) == 2
+    assert "--seconds" in capsys.readouterr().err
 
 
 def test_a_changing_power_has_a_picture(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from autoedge.agent.soaking import Tick
 from autoedge.candidate import Candidate, Configuration
+from autoedge.measurement import Source
 from autoedge.workflows.soak import SoakState
 from autoedge_cli.progress_soak import SoakProgress, told
 from autoedge_cli.render_soak import render_soak
@@ -78,6 +80,23 @@ def test_what_a_soak_came_to(document: dict[str, Any]) -> None:
     assert "power in W" not in text  # flat: nothing to see
 
 
+def test_an_estimate_says_so(document: dict[str, Any]) -> None:
+    """Estimated power has the word over its picture and a mark at its figures, the ratio too; measured has neither."""
+    document["figures"]["power_w"] = {
+        "initial": _value(4.0, "estimated"),
+        "sustained": _value(5.0, "estimated"),
+        "ratio": _value(1.25, "estimated"),
+    }
+    document["timeline"]["power_w"] = [4.0 + at / 1800 for at in document["timeline"]["time_s"]]
+    document["timeline"]["power_source"] = "estimated"
+    text = _printed(document)
+    assert "  estimated power in W over minutes" in text
+    assert "~4.00" in text
+    assert "~1.250" in text
+    document["timeline"]["power_source"] = "measured"
+    assert "  power in W over minutes" in _printed(document)
+
+
 def test_a_device_cannot_steer_the_terminal(document: dict[str, Any]) -> None:
     """Control characters from sensors and meters are spelled out."""
     assert "\x1b" not in _printed(document)
@@ -110,6 +129,7 @@ def test_progress_tells_how_far_it_is() -> None:
     """Time left, latency against the first minute, temperature and power are told, each where it is known."""
     state = SoakState(CANDIDATE, "soak: 60 of 1800 s", Tick(60.0, 1800.0, 6.0, 71.5, 3.25), 5.0)
     assert told(state) == "soak: 29 min 00 s left, 6.000 ms a call (+20.0% against the first minute), 71.5 °C, 3.250 W"
+    assert told(replace(state, power_source=Source.ESTIMATED)).endswith(", ~3.250 W")
     assert told(SoakState(CANDIDATE, "soak: 0 of 60 s", Tick(0.0, 60.0), None)) == "soak: 1 min 00 s left"
     assert told(SoakState(CANDIDATE, "warm-up\x1b", None, None)) == "warm-up\\x1b"
 

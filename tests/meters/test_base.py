@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -174,9 +174,41 @@ def test_series_of_other_lengths_are_no_block() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"scope": "moon"}, {"update_period_s": 0.0}, {"gain": -0.1}, {"offset_w": float("nan")}]
+    "change",
+    [
+        {"scope": "moon"},
+        {"scope": ["wall"]},
+        {"update_period_s": 0.0},
+        {"update_period_s": 1e-310},
+        {"settling_s": True},
+        {"gain": -0.1},
+        {"gain": 10**400},
+        {"resolution_w": "1"},
+        {"offset_w": float("nan")},
+        {"energy_resolution_j": "x"},
+        {"energy_resolution_j": -3},
+        {"energy_resolution_j": float("inf")},
+        {"model": 5},
+        {"name": 7},
+        {"accuracy_from": None},
+    ],
 )
 def test_a_spec_makes_sense(change: dict[str, object]) -> None:
-    """An unknown scope, a period of nothing and limits that are none are refused."""
-    with pytest.raises(ValueError, match=r"scope|periods"):
+    """Another scope, a period of nothing, limits that are no sane numbers and names that are no text are refused."""
+    (key,) = change
+    with pytest.raises(ValueError, match=f"'{key}' is "):
         MeterSpec.from_json({**SPEC.to_json(), **change})
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({**SPEC.to_json(), "gian": 0.1}, "has no 'gian'; its keys are name, scope, .*accuracy_from"),
+        ({"name": "x", "scope": "wall"}, "lacks 'update_period_s', 'settling_s'"),
+        ([1], "is an object, but got list"),
+    ],
+)
+def test_a_spec_names_its_keys(form: Any, message: str) -> None:
+    """Keys that are missing or unknown are named, in words about meters."""
+    with pytest.raises(ValueError, match=message):
+        MeterSpec.from_json(form)

@@ -102,14 +102,18 @@ def test_repeated_without_end(recorded: Callable[[str], Path]) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv", "time_s,watts\n1,2\n", "'power_w' is missing"),
-        ("t.csv", "", "'time_s' is missing"),
-        ("t.csv", "time_s,power_w\n1,2\n1,2\n", "a time that grows"),
-        ("t.csv", "time_s,power_w\n1,2\n", "two samples or more"),
-        ("t.csv", "time_s,power_w\n1,2\n2,x\n", "could not convert"),
-        ("t.csv", "time_s,power_w\n1,2\n2\n", "row 3 has another number of cells"),
-        ("t.csv", "time_s,power_w\n1,2\nnan,3\n", "a time that grows"),
+        ("t.csv", "time_s,watts\n1,2\n", "has no column 'power_w'"),
+        ("t.csv", "", "has no column 'time_s'"),
+        ("t.csv", "time_s,power_w\n1,2\n1,2\n", "all samples have the same time_s"),
+        ("t.csv", "time_s,power_w\n1,2\n3,2\n2,2\n", "row 3: time_s goes backwards"),
+        ("t.csv", "time_s,power_w\n1,2\n", "two samples at least, but this one has 1"),
+        ("t.csv", "time_s,power_w\n1,2\n2,x\n", "row 2: 'power_w' is a number"),
+        ("t.csv", "time_s,power_w\n1,2\n2\n", "line 3 has 1 cell"),
+        ("t.csv", "time_s,power_w\n1,2\nnan,3\n", "row 2: 'time_s' is a number within .*, but got nan"),
+        ("t.csv", "time_s,power_w\n1,2\n2,1e308\n", "row 2: 'power_w' is a number within .*, but got 1e.308"),
         ("t.json", "[1, 2]", "an object of lists"),
+        ("t.json", '{"time_s": [1, 2]}', "'power_w' is missing"),
+        ("t.json", '{"time_s": [1, 2], "power_w": [1, 1' + "0" * 400 + "]}", "no trace can be read"),
         ("t.json", '{"time_s": [1, 2], "power_w": [1]}', "one length"),
         ("t.json", "[" * 100_000, "no trace can be read"),
         ("t.npz", "PK nothing", "no trace can be read"),
@@ -136,6 +140,36 @@ def test_damage_never_surprises(recorded: Callable[[str], Path], junk: bytes, pl
     except MeterError:
         return
     assert len(block.time_s) >= 2
+
+
+def test_equal_times_are_played(tmp_path: Path) -> None:
+    """Samples that arrived together have one time; they are played, and repeated without a time that falls."""
+    path = tmp_path / "t.csv"
+    path.write_text("time_s,power_w\n5,1\n5,2\n5.01,3\n5.02,4\n5.02,5\n")
+    with Replay(file=str(path), repeat=True) as meter:
+        assert meter.spec.update_period_s == pytest.approx(0.01)
+        trace = meter.read(0.3)
+    assert trace.power_w[:6].tolist() == [1, 2, 3, 4, 5, 1]
+    assert (np.diff(trace.time_s) >= 0).all()
+    assert trace.time_s[5] - trace.time_s[4] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(("last", "speed"), [(1e12, 1e-3), (1e-8, 1e6)])
+def test_any_span_has_a_period(tmp_path: Path, last: float, speed: float) -> None:
+    """Times as far apart or as close as a file can hold them still give a meter with a sane period."""
+    path = tmp_path / "t.csv"
+    path.write_text(f"time_s,power_w\n0,1\n{last!r},2\n")
+    with Replay(file=str(path), speed=speed) as meter:
+        assert 0 < meter.spec.update_period_s < 1e13
+
+
+def test_accuracy_that_nobody_stated(recorded: Callable[[str], Path]) -> None:
+    """Without a gain or offset the spec says that the meter's own errors are not known, and with one who stated it."""
+    file = str(recorded("csv"))
+    with Replay(file=file) as meter:
+        assert meter.spec.accuracy_from == "not stated; the meter's own errors are not in the uncertainty"
+    with Replay(file=file, offset_w=0.001) as meter:
+        assert meter.spec.accuracy_from == "as stated for the recording"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

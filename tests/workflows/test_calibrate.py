@@ -158,8 +158,9 @@ def test_time_is_kept_to(use: Callable[[SimulatedStand], SimulatedStand]) -> Non
     minutes = (FEWEST + 0.5) * load_seconds(SPEC) / 60
     calibrate("pi", minutes=minutes)
     assert len(stand.ran) == FEWEST
-    with pytest.raises(IntentError, match=r"15 loads with um25c take \d+\.\d min, but got 2"):
-        calibrate("pi", minutes=2)
+    for given in ("2", "nan", "inf"):
+        with pytest.raises(IntentError, match=rf"15 loads with um25c take \d+\.\d min, but got {given}"):
+            calibrate("pi", minutes=float(given))
 
 
 def test_compare_now(use: Callable[[SimulatedStand], SimulatedStand], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from autoedge.errors import MeterError, StoreError
 from autoedge.measurement import Measurement, Phase, Source, Status, Value
 from autoedge.meters.spec import MeterSpec
 from autoedge.store.store import Store
-from autoedge.workflows.compare_power import compare_run
+from autoedge.workflows.compare_power import by_protocol, compare_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ def row(batch: int, replicate: int, *, power_w: float, busy: float, **changes: A
     """10 ms an item at some power, with one core busy of the candidate's own and ``busy`` of all in all."""
     candidate = Candidate(Configuration("m", {}, "onnxruntime", {"batch": batch}), "pi")
     source = changes.pop("source", Source.MEASURED)
+    meter = changes.pop("meter", SPEC)
     fields: dict[str, Any] = {
         "candidate_id": candidate.candidate_id,
         "config_id": candidate.configuration.config_id,
@@ -57,7 +58,7 @@ def row(batch: int, replicate: int, *, power_w: float, busy: float, **changes: A
             "energy_net_mj": measured(10 * (power_w - 2), source),
         },
         "details": {
-            "power": {"windows": [{"seconds": 10.0}]},
+            "power": {"windows": [{"seconds": 10.0}], "meter": meter.to_json()},
             "marks": [
                 {"name": "energy", "start_ns": 1e9, "end_ns": 11e9, "calls": 1000},
                 {"name": "end", "start_ns": 1e9 + SECONDS * 1e9, "end_ns": 2e10, "calls": 0},
@@ -112,6 +113,29 @@ def test_side_by_side(run_of: Callable[..., Path]) -> None:
     assert energy["bias"] == pytest.approx((44 / 42 - 1) / 2)
     assert (energy["n"], energy["covered"]) == (2, 2)
     assert document["models"]["pi"]["id"] == MODEL.model_id
+
+
+def test_protocols_do_not_mix(run_of: Callable[..., Path]) -> None:
+    """What was measured under other protocols, so by another meter too, is a case and an agreement of its own."""
+    wall = MeterSpec("shelly", "wall", 1.0, 1.0, 0.1, 0.01, 0.1)
+    rows = [
+        row(1, number, power_w=power_w, busy=0.3, protocol_id=protocol, meter=spec)
+        for number, (power_w, protocol, spec) in enumerate(
+            [(4.2, "quick-1-board", SPEC), (8.4, "quick-1-wall", wall), (8.6, "quick-1-wall", wall)]
+        )
+    ]
+    document = compare_run(run_of(*rows))
+    gross = [pair for pair in document["pairs"] if pair["quantity"] == "energy_mj"]
+    assert [(pair["protocol"], pair["processes"]) for pair in gross] == [("quick-1-board", 1), ("quick-1-wall", 2)]
+    assert [pair["meter"] for pair in gross] == pytest.approx([42, 85])
+    found = [(one["protocol"], one["n"]) for one in document["agreement"] if one["quantity"] == "energy_mj"]
+    assert found == [("quick-1-board", 1), ("quick-1-wall", 1)]
+    assert document["protocols"] == {"quick-1-board": SPEC.to_json(), "quick-1-wall": wall.to_json()}
+    parts = by_protocol(document)
+    assert list(parts) == ["quick-1-board", "quick-1-wall"]
+    for protocol, part in parts.items():
+        assert {one["protocol"] for one in (*part["pairs"], *part["agreement"])} == {protocol}
+        assert list(part["models"]) == ["pi"]
 
 
 def test_without_a_calibration(run_of: Callable[..., Path]) -> None:

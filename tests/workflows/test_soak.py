@@ -7,19 +7,27 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from autoedge.errors import IntentError, StoreError
-from autoedge.measurement import Phase
+from autoedge.measurement import Phase, Source
 from autoedge.store.store import Store
+from autoedge.targets.base import Target
+from autoedge.workflows import soak as soaking
+from autoedge.workflows.folder import RunFolder
 from autoedge.workflows.soak_subject import subject_of
+from autoedge_cli.main import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from autoedge.agent.frames import Frame
 
     Command = Callable[..., subprocess.CompletedProcess[str]]
     Intent = Callable[..., Path]
@@ -182,3 +190,143 @@ def test_a_candidate_that_fails(place: Path, write_intent: Intent, autoedge: Com
     assert document["behaviour"] == "failed"
     assert "limits.memory" in document["reasons"][0]
     assert "limits.memory" in ran.stdout
+
+
+@pytest.fixture
+def here(environment: dict[str, str], place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """This process runs in the folder of the test, with its environment."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(place)
+    return place
+
+
+def _soaked(*arguments: str | Path, minutes: str = "0.01") -> int:
+    return run(["soak", "--minutes", minutes, *map(str, arguments)])
+
+
+def _strictly(file: Path) -> dict[str, Any]:
+    """A JSON file that holds no NaN and no infinity."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    document: dict[str, Any] = json.loads(file.read_text(), parse_constant=refuse)
+    return document
+
+
+@pytest.mark.parametrize(("limits", "codes"), [(None, (1, 4)), ("{memory: 1 MiB}", (1,))])
+def test_a_reply_stays_until_it_is_stored(
+    here: Path, write_intent: Intent, limits: str | None, codes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device drops its reply, also of a failed soak, once the report is written and no sooner."""
+    kept = here / "kept"
+    kept.mkdir()
+    temporary = SimpleNamespace(TemporaryDirectory=lambda **_: nullcontext(str(kept)))
+    monkeypatch.setattr(soaking, "tempfile", temporary)
+    intent = write_intent(limits=limits)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(soaking, "write_whole", full)
+        assert _soaked("--intent", intent, "--out", here / "lost") == 5
+    assert len(list(kept.rglob("*.reply"))) == 1
+    assert _soaked("--intent", intent, "--out", here / "stored") in codes
+    assert len(list(kept.rglob("*.reply"))) == 1  # of the soak before
+    assert len((next(kept.rglob("finished.jsonl"))).read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda reply: reply.body["done"]["soak"].update(calls=float("inf")),
+        lambda reply: reply.body["done"]["soak"].update(end_ns=10**400),
+        lambda reply: reply.body["done"]["soak"].update(cpu_s=float("nan")),
+        lambda reply: reply.body.update(conditions={"before": 7}),
+    ],
+)
+def test_a_reply_that_makes_no_sense(
+    here: Path,
+    write_intent: Intent,
+    spoil: Callable[[Frame], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever a device makes up, the soak failed: the report says why, there are no series, and the exit code is 3."""
+    honest = Target.run
+
+    def lied(self: Target, *arguments: Any) -> Frame:
+        reply = honest(self, *arguments)
+        spoil(reply)
+        return reply
+
+    monkeypatch.setattr(Target, "run", lied)
+    assert _soaked("--intent", write_intent(), "--out", here / "s") == 3
+    assert "makes no sense" in capsys.readouterr().err
+    document = _strictly(here / "s" / "soak.json")
+    assert document["behaviour"] == "failed"
+    assert "makes no sense" in document["reasons"][0]
+    assert not (here / "s" / "soak.npz").exists()
+
+
+@pytest.mark.parametrize("there", ["soak.json", "soak.npz"])
+def test_a_soak_is_never_overwritten(
+    here: Path, write_intent: Intent, there: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that holds a soak is refused before anything is measured, with what to do, and stays as it is."""
+    (here / "s").mkdir()
+    (here / "s" / there).write_text("earlier")
+    assert _soaked("--intent", write_intent(), "--out", here / "s") == 2
+    said = capsys.readouterr().err
+    assert "holds a soak already; name another folder with --out" in said
+    assert "cold start" not in said
+    assert (here / "s" / there).read_text() == "earlier"
+
+
+def test_one_soak_at_a_time_in_a_folder(here: Path, write_intent: Intent, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder that another soak is to write to is refused too."""
+    with RunFolder(here / "s").locked():
+        assert _soaked("--intent", write_intent(), "--out", here / "s") == 5
+    assert "--out" in capsys.readouterr().err
+
+
+def test_folders_of_one_second_differ(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Soaks of one name that begin within a second get a folder each."""
+    monkeypatch.setattr(soaking, "time", SimpleNamespace(strftime=lambda _: "now"))
+    subject: Any = SimpleNamespace(name="small", about={"run": str(here)})
+    folders = []
+    for _ in range(3):
+        with soaking._results(subject, None) as folder:
+            folders.append(folder)
+    assert folders == [here / "soaks" / name for name in ("small-now", "small-now-2", "small-now-3")]
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "-inf", "1441"])
+def test_minutes_are_a_number(
+    here: Path, write_intent: Intent, minutes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is no length of time, or more than a day, is refused before anything is looked for; by the library too."""
+    assert _soaked("--intent", write_intent(), minutes=minutes) == 2
+    assert "--minutes" in capsys.readouterr().err
+    subject: Any = None
+    if minutes != "1441":
+        with pytest.raises(IntentError, match="a soak lasts more than 0 minutes, but got"):
+            soaking.soak(subject, float(minutes))
+    assert not (here / "soaks").exists()
+
+
+def test_an_estimate_is_not_told_as_measured(here: Path, write_intent: Intent, declare_in: Callable[..., Path]) -> None:
+    """Without a meter the power of the moment, the timeline and the series say that they are estimated."""
+    targets = declare_in(here, board={"meter": {"type": "estimate", "idle_w": 2, "max_w": 6}})
+    states: list[soaking.SoakState] = []
+    soaked = soaking.soak(
+        subject_of(intent=write_intent()), 0.04, target="board", targets=targets, on_state=states.append
+    )
+    powered = [state for state in states if state.tick is not None and state.tick.power_w is not None]
+    assert powered
+    assert {state.power_source for state in powered} == {Source.ESTIMATED}
+    assert soaked.document["timeline"]["power_source"] == "estimated"
+    with np.load(soaked.folder / "soak.npz") as series:
+        assert str(series["power0_source"]) == "estimated"

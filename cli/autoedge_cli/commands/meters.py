@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autoedge_cli.finite import FiniteRange
 from autoedge_cli.options import json_option, targets_option, write_json
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def list_meters(target: str | None, targets: Path | None, json_file: str | None)
 
 @command.command("read")
 @_meter_options
-@click.option("--seconds", type=click.FloatRange(0.1, 86_400), default=5.0, show_default=True, help="How long.")
+@click.option("--seconds", type=FiniteRange(0.1, 86_400), default=5.0, show_default=True, help="How long.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the recording here.")
 @json_option
 def read(seconds: float, csv_file: Path | None, json_file: str | None, **which: Any) -> int:
@@ -68,17 +69,21 @@ def read(seconds: float, csv_file: Path | None, json_file: str | None, **which: 
     from autoedge_cli.render_live import LiveReading
     from autoedge_cli.render_meters import render_reading
 
-    with opened_meter(_wanted(**which)) as meter, LiveReading(meter.spec.name, seconds) as live:
-        trace = read_meter(meter, seconds, live)
-    if csv_file is not None:
-        write_csv(trace, csv_file)
+    with opened_meter(_wanted(**which)) as meter:
+        _prove_writable(csv_file, json_file)
+        with LiveReading(meter.spec.name, seconds) as live:
+            trace = read_meter(meter, seconds, live)
     if not len(trace.time_s):
         raise_if_lost(trace)
     document = reading_document(trace)
-    if json_file is not None:
-        write_json(document, json_file)
     if json_file != "-":
         render_reading(console(), trace, document)
+    try:  # what one file has no room for may have some in the other
+        if csv_file is not None:
+            write_csv(trace, csv_file)
+    finally:
+        if json_file is not None:
+            write_json(document, json_file)
     raise_if_lost(trace)
     return 0
 
@@ -100,15 +105,34 @@ def check(window: str | None, json_file: str | None, **which: Any) -> int:
 
     given = None if window is None else _seconds(window)
     with opened_meter(_wanted(**which)) as meter:
+        _prove_writable(json_file)
         length = usual_window_s(meter.spec) if given is None else given
         with LiveReading(meter.spec.name, length + 2 * check_lead_s(meter.spec)) as live:
             trace, found = check_meter(meter, length, live)
     document = check_document(trace, found)
-    if json_file is not None:
-        write_json(document, json_file)
     if json_file != "-":
         render_check(console(), document)
+    if json_file is not None:
+        write_json(document, json_file)
     return 0 if found.fit else EXIT_UNFIT
+
+
+def _prove_writable(*files: Path | str | None) -> None:
+    """Find out that a file cannot be written before a day of recording, not after; what is there stays as it is.
+
+    Raises:
+        OSError: One cannot.
+    """
+    for file in files:
+        if file is None or file == "-":
+            continue
+        path = Path(file)
+        if path.is_fifo():  # whoever reads it would take this for the end
+            continue
+        new = None if path.exists() else path.resolve()
+        path.open("a").close()
+        if new is not None:
+            new.unlink()
 
 
 def _wanted(

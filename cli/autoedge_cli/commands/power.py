@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autoedge_cli.finite import FiniteRange
 from autoedge_cli.options import json_option, targets_option, write_json
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def integrate(trace: Path, windows: Path | None, meter_file: Path | None, json_f
     """Energy, mean power and energy per inference of the windows of a trace, and their median.
 
     A trace is a folder with trace.json and energy bins, or a file with the columns time_s and power_w. Without windows
-    the whole trace is one.
+    the whole trace is one. Windows that the meter is not fit for have no part in the median.
     """
     from autoedge.bench.recorded import read_meter
     from autoedge.workflows.integrate import integrate as integrated
@@ -57,7 +58,7 @@ def integrate(trace: Path, windows: Path | None, meter_file: Path | None, json_f
 @command.command("calibrate")
 @click.option("--target", default="local", show_default=True, metavar="NAME", help="The device to calibrate.")
 @_meter_options
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time there is (default: for all loads).")
+@click.option("--minutes", type=FiniteRange(min=0, min_open=True), help="Time there is (default: for all loads).")
 @click.option("--fresh", is_flag=True, help="Begin anew, whatever an interrupted calibration measured.")
 @targets_option
 @json_option
@@ -115,8 +116,6 @@ def compare(
     """Hold the estimate against a power meter, candidate by candidate or load by load."""
     from autoedge.workflows.compare_power import compare_run, compare_target
     from autoedge_cli.progress import Progress
-    from autoedge_cli.render import console
-    from autoedge_cli.render_calibration import render_comparison
 
     if (run_folder is None) == (target is None):
         raise click.UsageError("name what to compare: either --run FOLDER or --target NAME")
@@ -129,8 +128,25 @@ def compare(
     if json_file is not None:
         write_json(document, json_file)
     if json_file != "-":
-        render_comparison(console(), document)
+        _show(document)
     return 0
+
+
+def _show(document: dict[str, Any]) -> None:
+    """Print a comparison, what was measured under each protocol apart."""
+    from autoedge.workflows.compare_power import by_protocol
+    from autoedge_cli.render import console
+    from autoedge_cli.render_calibration import render_comparison
+    from autoedge_cli.render_text import heading, printable, said
+
+    out, parts = console(), by_protocol(document)
+    if len(parts) <= 1:
+        render_comparison(out, document)
+        return
+    for protocol, part in parts.items():
+        meter = document["protocols"][protocol] or {"name": "a meter", "scope": "an unknown place"}
+        heading(out, f"Protocol {printable(protocol)}", said(f"measured with {meter['name']} at {meter['scope']}"))
+        render_comparison(out, part)
 
 
 def _meter(kind: str | None, port: str | None, words: tuple[str, ...]) -> dict[str, Any] | None:

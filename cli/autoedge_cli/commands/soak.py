@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from autoedge_cli.finite import FiniteRange
 from autoedge_cli.options import json_option, targets_option, write_json
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -15,7 +16,7 @@ _LONGEST_MIN = 24 * 60.0
 @click.command("soak")
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0, max=_LONGEST_MIN, min_open=True),
+    type=FiniteRange(min=0, max=_LONGEST_MIN, min_open=True),
     default=30.0,
     show_default=True,
     help="How long.",
@@ -26,7 +27,7 @@ _LONGEST_MIN = 24 * 60.0
 @click.option("--intent", "-i", type=click.Path(path_type=Path, dir_okay=False), help="An intent: its reference.")
 @click.option("--target", metavar="NAME", help="Name or address of another target than its own.")
 @targets_option
-@click.option("--out", type=_FOLDER, help="Folder of the results (default: soaks/NAME-TIME).")
+@click.option("--out", type=_FOLDER, help="New folder of the results (default: soaks/NAME-TIME).")
 @json_option
 def command(  # noqa: PLR0917 - one parameter an option
     minutes: float,
