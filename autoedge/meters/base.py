@@ -62,7 +62,7 @@ class Meter(ABC):
 
     @abstractmethod
     def _read(self) -> Block | None:
-        """The next samples; None when there is nothing yet. Returns within about half a second.
+        """The next samples; None when there is nothing yet. Returns within about two seconds.
 
         Raises:
             MeterError: The instrument is gone.

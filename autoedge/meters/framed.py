@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from autoedge.meters.spec import MeterSpec
 
 _LISTEN_S = 0.1
-_PROMPT_S = 0.15
+_QUIET_S = 0.15
+"""A pause within an answer so long is its end."""
+_WAIT_S = 1.0
+"""When an answer has not come for so long, the question is put again."""
+_SPARE_S = 0.3
+"""Time for an answer that comes promptly, and what the delays of answers to two questions may differ by."""
 _BITS_A_BYTE = 10  # with start and stop bit
 
 
@@ -75,12 +80,12 @@ class FramedMeter(Meter):
 
     @abstractmethod
     def _frames(self) -> tuple[list[bytes], np.ndarray]:
-        """Frames that came, and the time at which each one's value held; none after at most about half a second."""
+        """Frames that came, and the time at which each one's value held; none when none came in time."""
 
     def _open(self) -> MeterSpec:
         self._link = SerialLink(self._port, self.baud)
         self._greet(self._link)
-        self._note_heard()
+        self._begin()
         frames: list[bytes] = []
         while not frames:
             frames, _ = self._frames()
@@ -113,6 +118,10 @@ class FramedMeter(Meter):
             raise MeterError(f"{self._port}: the {self.label} is not open")
         return self._link
 
+    def _begin(self) -> None:
+        """Patience begins anew."""
+        self._note_heard()
+
     def _note_heard(self) -> None:
         self._heard = time.perf_counter()
         self._noise = self._unread()
@@ -121,19 +130,28 @@ class FramedMeter(Meter):
         return self.counts.garbage_bytes + self.counts.checksum_errors
 
     def _bear_silence(self, trouble: str) -> None:
+        why = self._why_lost()
+        if why:
+            raise MeterLostError(f"{self._port}: {trouble} {self.label}: {why}")
+
+    def _why_lost(self) -> str:
+        """Why there is nothing more to wait for; empty while there is."""
         silent_s = time.perf_counter() - self._heard
-        if silent_s > self.patience_s:
-            came = "nothing came" if self._unread() == self._noise else "only something else came"
-            hint = f"{came} for {silent_s:.1f} s; check that it is switched on and that this is its port"
-            raise MeterLostError(f"{self._port}: {trouble} {self.label}: {hint}")
+        if silent_s <= self.patience_s:
+            return ""
+        came = "nothing came" if self._unread() == self._noise else "only something else came"
+        return f"{came} for {silent_s:.1f} s; check that it is switched on and that this is its port"
 
 
 class AskedMeter(FramedMeter):
-    """Asked for each frame; stamped in the middle of question and answer.
+    """Asked for each frame, and stamped in the middle of question and answer: right to half of what the answer took.
+
+    A frame does not say which question it answers. So a question waits for the answer to the one before; where that
+    did not come, the frames behind the next question are heard out, and the last of them is its answer.
 
     Attributes:
         question: Bytes that ask for one frame.
-        answer_s: How long the answer may take before the question is put again.
+        answer_s: How long an answer may take: when the value of a later one held is not known well enough.
     """
 
     question: bytes
@@ -141,34 +159,74 @@ class AskedMeter(FramedMeter):
 
     def __init__(self, *, port: str) -> None:
         super().__init__(port=port)
-        self._owed = False
-        self._asked = float("-inf")
+        self._asked = self._unanswered = float("-inf")  # the last question; the first of those that got no answer
+        self._valued = 0.0
+        self._late_s = 0.0  # what the last answer took, if that was too long
 
     def _stream(self, *, on: bool) -> None:
         if on:
-            self._note_heard()
-            self._owed = False
+            self._begin()
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._valued, self._late_s = self._heard, 0.0
 
     def _frames(self) -> tuple[list[bytes], np.ndarray]:
         link = self._port_link()
         time.sleep(max(0.0, self._asked + self.poll_period_s - time.perf_counter()))
-        # What lies there now answers an earlier question, or none.
         self.counts.garbage_bytes += link.drain() + self._framer.clear()
-        self.counts.retries += self._owed
         asked = self._asked = time.perf_counter()
+        owed_s = asked - self._unanswered
+        if owed_s > 2 * _WAIT_S:
+            owed_s = 0.0  # what was not answered for so long will not be
         link.write(self.question)
-        frames: list[bytes] = []
         # The last question before patience ends gets what is left of it, and time for a prompt answer at least.
-        until = min(asked + self.answer_s, max(self._heard + self.patience_s, asked + _PROMPT_S))
-        while not frames and (left := until - time.perf_counter()) > 0:
-            frames = self._listen(left)
-        self._owed = not frames
-        if self._owed:
-            self.counts.missing += 1
-            return [], np.empty(0)
-        self._note_heard()
-        self.counts.garbage_bytes += self.layout.size * (len(frames) - 1)
-        return frames[:1], np.array([(asked + self._heard) / 2])
+        until = min(asked + _WAIT_S, max(self._heard + self.patience_s, asked + _SPARE_S))
+        frames, broken = self._answer(until)
+        if not broken:  # a broken one was the answer all the same
+            self._unanswered = float("-inf") if frames else asked - owed_s
+        if frames and owed_s:
+            # If that was for the first question, the answer to this one comes as much later as it was put.
+            frames += self._more(self._heard + owed_s + _SPARE_S)
+        self.counts.garbage_bytes += self.layout.size * len(frames[1:])
+        took_s = self._heard - asked
+        if frames and took_s <= self.answer_s:
+            self._valued, self._late_s = self._heard, 0.0
+            return frames[-1:], np.array([asked + took_s / 2])
+        self.counts.missing += 1
+        self.counts.retries += not frames
+        self._late_s = took_s if frames else self._late_s
+        return [], np.empty(0)
+
+    def _answer(self, until: float) -> tuple[list[bytes], bool]:
+        """Frames that come until then or a pause, and whether what came instead can only be an answer that broke."""
+        came = b""
+        while True:
+            left = max(0.0, until - time.perf_counter())  # what lies there is taken, however late it is
+            data = self._port_link().read(min(left, _QUIET_S) if came else left)
+            frames = self._framer.feed(data, self.counts)
+            came += data
+            if frames:
+                self._note_heard()
+                return frames, False
+            if not left or (came and not data):
+                self.counts.garbage_bytes += (begun := self._framer.clear())
+                return [], begun >= self.layout.head or len(came) >= self.layout.size
+
+    def _more(self, until: float) -> list[bytes]:
+        """All frames that come until then."""
+        frames: list[bytes] = []
+        while (left := until - time.perf_counter()) > 0:
+            if more := self._listen(left):
+                self._note_heard()
+                frames += more
+        return frames
+
+    def _why_lost(self) -> str:
+        silence = super()._why_lost()
+        if self._late_s and (silence or time.perf_counter() - self._valued > 2 * self.patience_s):
+            return f"its answers come too late: after {self._late_s:.2f} s; bring it nearer, or take another cable"
+        return silence
 
 
 class PushingMeter(FramedMeter):

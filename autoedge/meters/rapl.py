@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autoedge.errors import MeterError
 from autoedge.meters import checked
+from autoedge.meters.base import MeterLostError
 from autoedge.meters.sensor import Sensor
 from autoedge.meters.spec import MeterSpec
 from autoedge.meters.sysfs import int_or_none, read_int, rooted, text_or_none
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _POWERCAP = "sys/class/powercap"
 # A second tree, intel-rapl-mmio, shows the same packages through other registers.
 _ZONE = re.compile(r"intel-rapl(?P<mmio>-mmio)?:(?P<package>\d+)(?::\d+)?")
+_MOST_W = 10_000.0
+"""More than any zone draws: a counter that would have gained so much over its end began anew somewhere else."""
 _PERMISSION = (
     "reading energy counters has been for root alone since 2020 (CVE-2020-8694): run as root, or as root "
     "`chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj` after every boot"
@@ -108,7 +111,8 @@ class Rapl(Sensor):
         if not self._zones:
             raise MeterError(f"{self._root / _POWERCAP} shows no processor package: no RAPL here, or a virtual machine")
         try:
-            self._raw = [read_int(zone.counter) for zone in self._zones]
+            for zone in self._zones:
+                read_int(zone.counter)
         except PermissionError as error:
             raise MeterError(f"{error.filename}: {_PERMISSION}") from error
         except (OSError, ValueError) as error:
@@ -129,17 +133,29 @@ class Rapl(Sensor):
 
     def _stream(self, *, on: bool) -> None:
         super()._stream(on=on)
-        self._read_at = 0.0
+        self._raw = []  # what the counters did between two recordings is nobody's business
 
     def _values(self) -> dict[str, float] | None:
         now = time.perf_counter()
         raw = [read_int(zone.counter) for zone in self._zones]
-        gained = sum(
-            wrapped_difference(before, after, zone.modulus) for zone, before, after in zip(self._zones, self._raw, raw)
-        )
-        self._raw = raw
-        self._energy_uj += gained
-        since, self._read_at = self._read_at, now
-        if not since:
+        since_s = now - self._read_at
+        gained = sum(_gained(*each, since_s) for each in zip(self._zones, self._raw, raw))
+        first = not self._raw
+        self._raw, self._read_at = raw, now
+        if first:
             return None  # a power needs two readings
-        return {"power_w": gained * 1e-6 / (now - since), "energy_j": self._energy_uj * 1e-6}
+        self._energy_uj += gained
+        return {"power_w": gained * 1e-6 / since_s, "energy_j": self._energy_uj * 1e-6}
+
+
+def _gained(zone: Zone, before: int, after: int, seconds: float) -> int:
+    """Microjoules between two readings so many seconds apart.
+
+    Raises:
+        MeterLostError: The counter fell back, and did not wrap.
+    """
+    gained = wrapped_difference(before, after, zone.modulus)
+    if after < before and gained > _MOST_W * 1e6 * max(seconds, Rapl.poll_period_s):
+        fall = f"from {before * 1e-6:.0f} J to {after * 1e-6:.0f} J"
+        raise MeterLostError(f"{zone.name}: its energy counter went back {fall}, and began anew: a suspend, or a reset")
+    return gained

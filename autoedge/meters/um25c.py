@@ -104,7 +104,7 @@ class Um25c(AskedMeter):
     layout = Layout(_SIZE, 2, lambda head: int.from_bytes(head, "big") in MODELS, sound_status)
     question = b"\xf0"
     poll_period_s = 0.5
-    answer_s = 0.4
+    answer_s = 1.0
 
     def _identify(self, frame: bytes) -> MeterSpec:
         model = parse_status(frame).model
@@ -113,7 +113,7 @@ class Um25c(AskedMeter):
             name="um25c",
             scope="board-input",
             update_period_s=0.5,
-            settling_s=1.0,
+            settling_s=1.0,  # one update to be shown, and half of an answer that takes its time
             resolution_w=0.001,
             gain=model.gain,
             offset_w=model.offset_w,

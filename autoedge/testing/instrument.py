@@ -25,7 +25,7 @@ _KEPT = 1 << 20
 
 
 class PtyInstrument:
-    """An instrument at the other end of a pseudo-terminal; a context manager.
+    """An instrument at the other end of a pseudo-terminal; a context manager, out of which comes what failed in it.
 
     A subclass answers questions in ``_received``, or pushes by ``_push`` every ``push_period_s``, or both, and sends
     with ``_send``; all run on one thread. Periods and delays are divided by ``speed``, so that tests of slow
@@ -90,6 +90,7 @@ class PtyInstrument:
         self._stopping = False
         self._muted = False
         self._thread: threading.Thread | None = None
+        self._failure: Exception | None = None
 
     def __enter__(self) -> Self:
         master, slave = os.openpty()
@@ -99,6 +100,7 @@ class PtyInstrument:
         os.set_blocking(master, False)
         self.path = os.ttyname(slave)
         self._stopping = self._muted = False
+        self._failure = None
         self._thread = threading.Thread(target=self._serve, args=(master,), name=type(self).__name__, daemon=True)
         self._thread.start()
         return self
@@ -108,6 +110,8 @@ class PtyInstrument:
         for end in self._ends[1:]:
             os.close(end)
         self._ends = []
+        if self._failure is not None:  # rather than what a driver made of the dead port
+            raise self._failure
 
     def hang_up(self) -> None:
         """Be unplugged: the driver's port is dead from now on."""
@@ -153,6 +157,8 @@ class PtyInstrument:
                 push_at = self._push_due(push_at)
                 self._queue_due()
                 self._listen_and_write(master, push_at)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not pass as an unplugged instrument
+            self._failure = error
         finally:
             os.close(master)
 

@@ -92,6 +92,16 @@ def test_nothing_is_ever_sent() -> None:
         assert not instrument.received
 
 
+@pytest.mark.parametrize(("watts", "shown_a"), [(-0.1, 0.0), (1e9, (2**24 - 1) / 100)])
+def test_the_emulator_shows_what_its_field_holds(watts: float, shown_a: float) -> None:
+    """A current below none is shown as none, since it has no sign, and one beyond the field's width as its largest."""
+    with AtorchEmulator(Constant(watts), speed=SPEED) as instrument, quick(instrument.path) as meter:
+        trace = meter.read(0.3)
+    assert trace.lost == ""
+    assert trace.amps == pytest.approx(shown_a)
+    assert len(trace.amps) > 0
+
+
 @given(st.lists(st.one_of(st.sampled_from([bytes.fromhex(text) for text in CAPTURES]), st.binary(max_size=50))))
 def test_whole_frames_are_found(parts: list[bytes]) -> None:
     """Byte by byte or at once, the same sound frames are found between anything."""

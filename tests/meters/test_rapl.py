@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,29 @@ def test_nonsense_is_counted_and_then_fatal(
         trace = meter.stop()
     assert "holds 'what' instead of a whole number" in trace.lost
     assert trace.counts.checksum_errors > 1
+
+
+def test_a_counter_that_begins_anew_is_a_lost_meter(
+    server: Path, plant: Plant, seconds_until_lost: Callable[[Meter], float]
+) -> None:
+    """A counter that falls back far from its end did not wrap: no energy is made of it, and the reason is told."""
+    counter = f"{CAP}/intel-rapl:0/energy_uj"
+    plant({counter: 200_000_000_000})
+    with Rapl(root=str(server)) as meter:
+        meter.start()
+        while not meter.counts.samples and not meter.lost:
+            time.sleep(0.01)
+        plant({counter: 0})
+        seconds_until_lost(meter)
+        trace = meter.stop()
+        assert "package-0: its energy counter went back from 200000 J to 0 J, and began anew" in trace.lost
+        assert (trace.power_w == 0).all()
+        assert (trace.energy_j == trace.energy_j[0]).all()
+        assert not meter.read(0.3).lost
+        plant({counter: 9_000_000_000})
+        again = meter.read(0.3)
+    assert not again.lost, "what happened before a recording does it no harm"
+    assert again.power_w.size
 
 
 def test_a_vanished_counter_is_a_lost_meter(server: Path, seconds_until_lost: Callable[[Meter], float]) -> None:

@@ -15,6 +15,7 @@ from autoedge.meters.surroundings import SerialPort, Surroundings
 from autoedge.meters.tc66 import Tc66, crc16, deciphered, parse_reading, sound_reading
 from autoedge.meters.trace import Counts
 from autoedge.testing.emulators.tc66 import Tc66Emulator, answer
+from autoedge.testing.faults import Faults
 from autoedge.testing.meter_contract import MeterContract
 from autoedge.testing.profile import Constant, Profile
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from autoedge.meters.base import Meter
-    from autoedge.testing.faults import Faults
 
 CAPTURED = bytes.fromhex(
     "006630928cdbb01e307647693bac80b012a60ec3c8645b9af0ead3c57ae5a062"
@@ -148,6 +148,16 @@ def test_it_is_found_by_its_vendor() -> None:
         SerialPort("/dev/ttyACM1", 0x1915, 0xC00A, "PPK2", "1-2:1.1", ""),
     ]
     assert Tc66.find(Surroundings(ports=lambda: ports)) == [{"port": "/dev/ttyACM0"}]
+
+
+def test_answers_that_always_come_too_late_are_told() -> None:
+    """A meter whose every answer takes over 0.2 s, a time at which its value may have changed twice, is refused."""
+    with (
+        Tc66Emulator(Constant(2.0), faults=Faults(every=1, delay_s=0.25), speed=SPEED) as instrument,
+        pytest.raises(MeterError, match=r"there is no TC66: its answers come too late: after 0\.[23]"),
+        quick(instrument.path),
+    ):
+        pass
 
 
 @given(st.binary(max_size=60), st.integers(0, 191), st.integers(1, 255), st.integers(1, 191))

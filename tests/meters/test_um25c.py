@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoedge.errors import MeterError
 from autoedge.meters.framing import Framer
 from autoedge.meters.trace import Counts
 from autoedge.meters.um25c import Um25c, parse_status, sound_status
 from autoedge.testing.emulators.um25c import Um25cEmulator, status_block
 from autoedge.testing.faults import Faults
 from autoedge.testing.meter_contract import MeterContract
-from autoedge.testing.profile import Constant, Profile
+from autoedge.testing.profile import Constant, Profile, Ramp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+
     from autoedge.meters.base import Meter
+    from autoedge.meters.trace import Trace
 
 REST = bytes.fromhex("010f010e0007 0000002d000000e4000a00000168 00010001000400000059 0000".replace(" ", ""))
 HEADS = {
@@ -39,8 +43,39 @@ def quick(port: str) -> Um25c:
     """A meter that polls as much faster as the emulator shows new values."""
     meter = Um25c(port=port)
     meter.poll_period_s /= SPEED
-    meter.answer_s = 0.2
     return meter
+
+
+class Slow(Um25cEmulator):
+    """An instrument whose link holds single answers up, and with them those behind, or drops them.
+
+    Args:
+        profile: The power that it measures.
+        late: By the number of the answer, from 0: by how many seconds it is late; None for one that never comes.
+        **rest: As ``Um25cEmulator``.
+    """
+
+    def __init__(self, profile: Profile, *, late: dict[int, float | None], **rest: Any) -> None:
+        super().__init__(profile, **rest)
+        self._late = late
+        self._asked = 0
+        self._free = 0.0
+
+    def _send(self, reply: bytes, after_s: float = 0.0) -> None:
+        late_s, now = self._late.get(self._asked, 0.0), time.perf_counter()
+        self._asked += 1
+        if late_s is not None:
+            self._free = max(self._free + 0.005, now + after_s / self.speed + late_s)
+            super()._send(reply, (self._free - now) * self.speed)
+
+
+def on_a_ramp(instrument: Callable[[Ramp], Um25cEmulator], seconds: float) -> tuple[Trace, np.ndarray]:
+    """What a meter at its real pace records of 1 W/s, and by how many seconds each value runs behind its time."""
+    start = time.perf_counter()
+    ramp = Ramp(1.0, 21.0, start, start + 20.0)
+    with instrument(ramp) as opened, Um25c(port=opened.path) as meter:
+        trace = meter.read(seconds)
+    return trace, ramp.power_w(trace.time_s) - trace.power_w
 
 
 class TestUm25c(MeterContract):
@@ -104,6 +139,68 @@ def test_questions_keep_their_distance() -> None:
         with Um25c(port=instrument.path) as meter:
             meter.read(1.2)
         assert len(instrument.received) <= (time.perf_counter() - start) / 0.5 + 1
+
+
+@pytest.mark.parametrize("delay_s", [0.3, 0.42, 0.55, 0.8])
+def test_slow_answers_belong_to_their_questions(delay_s: float) -> None:
+    """However long answers take, up to a second, each counts for its own question: right to half of what it took."""
+    faults = Faults(every=1, delay_s=delay_s)
+    trace, behind_s = on_a_ramp(lambda ramp: Um25cEmulator(ramp, faults=faults, lag_s=0.0, speed=SPEED), 2.5)
+    assert not trace.lost
+    assert len(behind_s) >= 2
+    assert (behind_s >= -0.01).all()
+    assert (behind_s <= delay_s / 2 + 0.2).all(), "0.06 s of its own, and what a busy machine adds"
+    assert (trace.counts.missing, trace.counts.retries, trace.counts.garbage_bytes) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "late",
+    [{2: 1.05}, {2: 1.2}, {2: 1.1, 3: 1.1}, {2: None}],
+    ids=["over a second", "well over a second", "two in a row", "never"],
+)
+def test_an_answer_never_counts_for_a_later_question(late: dict[int, float | None]) -> None:
+    """Answers that come late, or not at all, are survived and counted, and those behind them keep their places."""
+    trace, behind_s = on_a_ramp(lambda ramp: Slow(ramp, late=late, lag_s=0.0, speed=SPEED), 5.0)
+    assert not trace.lost
+    assert len(behind_s) >= 4
+    assert (behind_s >= -0.01).all()
+    assert (behind_s <= 0.6).all()
+    assert trace.counts.missing > 0
+    assert trace.counts.retries > 0
+
+
+def test_answers_that_always_come_too_late_are_told() -> None:
+    """A meter whose every answer takes more than a second is refused, and the message says how long they take."""
+    with (
+        Um25cEmulator(Constant(2.0), faults=Faults(every=1, delay_s=1.3), speed=SPEED) as instrument,
+        pytest.raises(MeterError, match=r"there is no .*: its answers come too late: after 1\.[34]"),
+        Um25c(port=instrument.path),
+    ):
+        pass
+
+
+def test_answers_that_become_too_late_are_told(seconds_until_lost: Callable[[Meter], float]) -> None:
+    """A meter whose answers come to take more than a second is lost for that, with no value of a false time."""
+    with (
+        Slow(Constant(2.0), late=dict.fromkeys(range(3, 60), 1.1), speed=SPEED) as instrument,
+        Um25c(port=instrument.path) as meter,
+    ):
+        meter.start()
+        seconds_until_lost(meter)
+        trace = meter.stop()
+    assert "lost the UM25C: its answers come too late: after 1." in trace.lost
+
+
+def test_silence_is_reported_at_the_real_pace(seconds_until_lost: Callable[[Meter], float]) -> None:
+    """Asked twice a second, a meter that hangs is reported in under 2 s."""
+    with Um25cEmulator(Constant(2.0)) as instrument, Um25c(port=instrument.path) as meter:
+        meter.start()
+        while not meter.counts.samples:
+            time.sleep(0.01)
+        time.sleep(0.25)
+        instrument.mute()
+        assert seconds_until_lost(meter) < 2.0
+        assert "nothing came for 1." in meter.stop().lost
 
 
 @given(

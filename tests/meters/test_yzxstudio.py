@@ -64,6 +64,16 @@ def test_frames_are_stamped_at_their_rate() -> None:
     assert np.median(np.diff(trace.time_s)) == pytest.approx(0.25, abs=0.05)
 
 
+@pytest.mark.parametrize(("watts", "shown_a"), [(-0.1, 0.0), (1e9, (2**32 - 1) / 10_000)])
+def test_the_emulator_shows_what_its_field_holds(watts: float, shown_a: float) -> None:
+    """A current below none is shown as none, since it has no sign, and one beyond the field's width as its largest."""
+    with YzxstudioEmulator(Constant(watts), speed=SPEED) as instrument, quick(instrument.path) as meter:
+        trace = meter.read(0.3)
+    assert trace.lost == ""
+    assert trace.amps == pytest.approx(shown_a)
+    assert len(trace.amps) > 0
+
+
 @given(st.binary(max_size=80), st.integers(0, 27), st.integers(1, 255))
 def test_a_changed_byte_is_noticed(noise: bytes, place: int, change: int) -> None:
     """One altered byte never becomes a value, and a sound frame behind two others is found."""

@@ -47,6 +47,15 @@ def exchange(faults: Faults, questions: int = 4) -> list[bytes]:
     return replies
 
 
+class Broken(PtyInstrument):
+    """Fails at its first frame."""
+
+    push_period_s = 0.05
+
+    def _push(self, due: float) -> bytes:
+        raise ZeroDivisionError(f"no frame at {due}")
+
+
 def held() -> tuple[int, int]:
     """Threads and file descriptors of this process."""
     return threading.active_count(), sum(1 for _ in Path("/proc/self/fd").iterdir())
@@ -109,6 +118,22 @@ def test_hang_up() -> None:
             port.read(1)
     with pytest.raises(serial.SerialException):
         exchange(Faults(hang_up_after=2), 4)
+
+
+def test_a_broken_emulator_is_no_unplugged_meter() -> None:
+    """What fails in an emulator comes out of its ``with``, whatever its driver made of the port that went dead."""
+    broken = Broken(Constant(1.0))
+    for _ in range(2):
+        with (
+            pytest.raises(ZeroDivisionError, match="no frame at"),
+            broken,
+            serial.Serial(broken.path, timeout=5) as port,
+        ):
+            port.read(1)  # as if it had been unplugged
+    before = held()
+    with pytest.raises(ZeroDivisionError), broken:
+        time.sleep(0.2)  # nobody looks
+    assert held() == before
 
 
 def test_the_dice_are_seeded() -> None:

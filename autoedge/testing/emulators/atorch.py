@@ -19,11 +19,12 @@ def report(kind: int, *, volts: float, amps: float, rest: bytes = bytes(25)) -> 
     Args:
         kind: 2 for a DC meter, 3 for a USB meter.
         volts: V.
-        amps: A.
+        amps: A; one that its field cannot hold as the nearest that it can.
         rest: Bytes 10 to 34: charge, energy, data lines, temperature, time.
     """
     per_volt, per_amp = _STEPS.get(kind, (100, 100))
-    values = round(volts * per_volt).to_bytes(3, "big") + round(amps * per_amp).to_bytes(3, "big")
+    shown = round(min(max(amps * per_amp, 0.0), 2.0**24 - 1))
+    values = round(volts * per_volt).to_bytes(3, "big") + shown.to_bytes(3, "big")
     body = bytes([1, kind]) + values + rest
     return b"\xff\x55" + body + bytes([sum(body) % 256 ^ 0x44])
 

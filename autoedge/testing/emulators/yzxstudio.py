@@ -12,10 +12,11 @@ def frame(*, volts: float, amps: float, rest: bytes = bytes(16)) -> bytes:
 
     Args:
         volts: V, with sign.
-        amps: A.
+        amps: A; one that its field cannot hold as the nearest that it can.
         rest: Bytes 11 to 26: charge, energy, time under load, data lines.
     """
-    body = b"\xab\x00\x00" + struct.pack("<iI", round(volts * 10_000), round(amps * 10_000)) + rest
+    shown = round(min(max(amps * 10_000, 0.0), 2.0**32 - 1))
+    body = b"\xab\x00\x00" + struct.pack("<iI", round(volts * 10_000), shown) + rest
     return body + bytes([sum(body) % 256])
 
 
