@@ -18,7 +18,7 @@ class Device:
     Attributes:
         machine: Hash of the machine's own id, so that two targets on one machine are recognised.
         arch: Processor architecture as the system names it, ``x86_64`` or ``aarch64``.
-        cpu: Processor model as the system names it.
+        cpu: The board as its system names it, or else the model of its processor.
         cores: Logical processors that a process may use there.
         physical_cores: Of those, how many are not mere hardware threads.
         memory_mib: Physical memory in MiB.

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+LOCK = "agent.lock"
+"""The file in a jobs folder that its agent holds."""
 _TRIES = 100
 _PAUSE_S = 0.1
 
@@ -26,8 +28,7 @@ def be_alone(jobs: Path) -> None:
     Raises:
         OSError: It cannot be held; the earlier agent belongs to another user or cannot be killed.
     """
-    jobs.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(jobs / "agent.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    descriptor = _opened(jobs)
     seen = b""
     for _ in range(_TRIES):
         try:
@@ -40,7 +41,16 @@ def be_alone(jobs: Path) -> None:
             seen = holder
             time.sleep(_PAUSE_S)
             continue
+        if os.fstat(descriptor).st_nlink == 0:  # the one before took the folder along when it ended
+            os.close(descriptor)
+            descriptor = _opened(jobs)
+            continue
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         return  # the descriptor stays open, and the lock held, as long as the process lives
     raise OSError(f"{jobs}: an earlier agent works there and cannot be ended")
+
+
+def _opened(jobs: Path) -> int:
+    jobs.mkdir(parents=True, exist_ok=True)
+    return os.open(jobs / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

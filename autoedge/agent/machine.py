@@ -12,6 +12,8 @@ from typing import Any
 
 from autoedge.agent.memory import usable_memory_bytes
 
+_NO_BOARD = "linux,dummy-virt"  # what virtual machines without a board of their own say
+
 
 def describe() -> dict[str, Any]:
     """The machine in the terms of ``autoedge.device.Device``, without runtimes."""
@@ -22,7 +24,7 @@ def describe() -> dict[str, Any]:
     return {
         "machine": machine_hash(),
         "arch": platform.machine(),
-        "cpu": _processor(),
+        "cpu": device_name(),
         "cores": cores,
         "physical_cores": min(physical, cores),
         "memory_mib": usable_memory_bytes() // 2**20,
@@ -52,15 +54,29 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+def device_name(root: Path = Path("/")) -> str:
+    """The board by its name where the system knows it, else the processor.
+
+    Args:
+        root: Where the system's files lie.
+    """
+    board = _read(root / "proc" / "device-tree" / "model").strip("\0 \n")
+    if board not in ("", _NO_BOARD):
+        return board
+    lines = _read(root / "proc" / "cpuinfo").splitlines()
+    if not lines:
         return platform.processor() or platform.machine()
     fields = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
     named = {key.strip(): value.strip() for key, value in fields.items()}
-    model = named.get("model name") or named.get("Model") or named.get("Hardware")
-    return model or f"{platform.machine()} part {named.get('CPU part', 'unknown')}"
+    known = (named.get(key) for key in ("Model", "Hardware", "model name"))
+    return next(filter(None, known), f"{platform.machine()} part {named.get('CPU part', 'unknown')}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def peak_memory_mib() -> float:

@@ -3,7 +3,7 @@
 Commands are frames with a ``do``: ``hello``, ``clock``, ``survey``, ``meters``, ``meter``, ``record``, ``have``,
 ``put``, ``run``, ``cancel``, ``enough``, ``waiting``, ``fetch``, ``ack``. Each is answered by one frame, but for the
 two that stop a job; ``run`` sends ``phase`` frames before its answer. When standard input closes, the agent kills its
-worker and ends.
+worker and ends; a jobs folder in which nothing was ever kept goes with it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Callable
 from autoedge.agent import machine
 from autoedge.agent.blobs import Blobs
 from autoedge.agent.child import Child, failure_of
-from autoedge.agent.frames import VERSION, Frame, FrameError, read_frame, write_frame
+from autoedge.agent.frames import NONSENSE, VERSION, WAITING, Frame, FrameError, read_frame, write_frame
 from autoedge.agent.soaking import end_soak, in_soak
 from autoedge.agent.spool import Spool
 from autoedge.agent.turn import Turn
@@ -71,8 +71,10 @@ class Agent:
             try:
                 body, arrays = self._answer(frame)
             except OSError as error:
-                body, arrays = {"error": f"{type(error).__name__}: {error}", "errno": error.errno}, {}
-            except (AutoEdgeError, FrameError, ValueError, KeyError, TypeError, ImportError, AttributeError) as error:
+                body, arrays = {"error": str(error), "errno": error.errno}, {}
+            except AutoEdgeError as error:
+                body, arrays = {"error": str(error)}, {}
+            except (FrameError, ImportError, *NONSENSE) as error:
                 body, arrays = {"error": f"{type(error).__name__}: {error}"}, {}
             write_frame(self._answers, body, arrays)
 
@@ -84,6 +86,7 @@ class Agent:
             pass  # a host that cannot speak the protocol is as good as gone
         if self._child is not None:
             self._child.stop()
+        self._spool.close()
         os._exit(0)  # the main thread may be anywhere; everything worth keeping is on disk
 
     def _answer(self, frame: Frame) -> Answer:
@@ -191,7 +194,7 @@ class Agent:
         tries = 0
         while not self._turn.take():
             if tries % _TRIES_A_SIGN == 0:  # now and then, so that the host knows that the agent lives
-                write_frame(self._answers, {"phase": "waiting for another measurement on this machine"})
+                write_frame(self._answers, {"phase": WAITING})
             tries += 1
             if self._cancelled(_TURN_S):
                 return False

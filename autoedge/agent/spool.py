@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from autoedge.agent.alone import LOCK
 from autoedge.agent.frames import Frame, FrameError, pack, read_frame
 
 if TYPE_CHECKING:
@@ -70,6 +72,13 @@ class Spool:
     def drop(self, job_id: str) -> None:
         """The host has stored it."""
         self._path(job_id).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Take the folder away where nothing was ever kept in it: one that was only asked leaves nothing behind."""
+        with suppress(OSError):
+            if all(path.name == LOCK for path in self._root.iterdir()):
+                (self._root / LOCK).unlink(missing_ok=True)
+                self._root.rmdir()
 
     def _path(self, job_id: str) -> Path:
         if not _NAME.fullmatch(job_id):

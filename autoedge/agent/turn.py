@@ -5,7 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+_READABLE = 0o644
 
 
 class Turn:
@@ -38,8 +41,16 @@ class Turn:
 
 
 def _open(path: Path) -> int:
-    """Open for any user: reading is enough to lock, and another user's file in /tmp may not be opened to create."""
+    """Open for any user: reading is enough to lock, and whoever makes the file lets all others read it.
+
+    What lies there already may be anybody's: a link is not followed, a pipe is not waited for, no rights are changed.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with suppress(FileNotFoundError):
+        return os.open(path, flags)
     try:
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, _READABLE)
+    except FileExistsError:  # another one was faster
+        return os.open(path, flags)
+    os.fchmod(descriptor, _READABLE)  # whatever the umask
+    return descriptor

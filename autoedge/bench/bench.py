@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from autoedge.agent.frames import Frame
+from autoedge.agent.frames import NONSENSE, Frame
 from autoedge.bench.energy_estimate import PowerModel
 from autoedge.bench.making import Making
 from autoedge.bench.power import PowerOutcome, power_outcome
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from autoedge.targets.base import Target
 
 _log = logging.getLogger(__name__)
-_JOB = re.compile(r"[0-9a-f]{8,64}")
-_NONSENSE = (KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError)
 
 
 class ReadyVariant(Protocol):
@@ -115,19 +112,15 @@ class Bench:
         """
         claimed = []
         for reply in target.unclaimed():
-            job = reply.body.get("job")
-            if not (isinstance(job, str) and _JOB.fullmatch(job)):
-                _log.warning("target '%s' holds a reply without a job", target.name)
-                continue
             if not self._is_present(reply.body.get("key")):
                 continue  # it waits for the intent that it was measured for
             try:
                 watched = self._metering is None or self._metering.on_device
                 if watched and _is_from(target, reply.body["key"]):
                     claimed.append(self._store_reply(reply, self._recorded(reply)))
-            except _NONSENSE as error:
+            except NONSENSE as error:
                 _log.warning("target '%s' held a reply that makes no sense: %r", target.name, error)
-            target.acknowledge(job)
+            target.acknowledge(reply.body["job"])
         return claimed
 
     def _is_present(self, key: Any) -> bool:
@@ -178,7 +171,7 @@ class Bench:
             # Its own key, not the one that came back: a device answers what was asked and decides nothing else.
             own = Frame({**reply.body, "key": key}, reply.arrays)
             measurement = self._store_reply(own, self._recorded(own))
-        except _NONSENSE as error:
+        except NONSENSE as error:
             measurement = self._store_failure(key, f"the target sent a reply that makes no sense: {error!r}")
         with suppress(Transient):  # it is stored; claimed again at the next start, it is not counted twice
             target.acknowledge(reply.body["job"])
@@ -244,7 +237,10 @@ class Bench:
         self._send(target, variant)
         key = self._key(candidate, Phase.SEARCH, 0, "", variant)
         job = self._job(candidate, variant, key, "no", target)
-        return target.run({**job, "protocol": dict(parameters)}, {})
+        reply = target.run({**job, "protocol": dict(parameters)}, {})
+        if "done" in reply.body and not reply.arrays["latency_ns"].size:
+            raise TargetError(f"target '{target.name}': made no call")
+        return reply
 
     def _send(self, target: Target, variant: ReadyVariant) -> None:
         files = {variant.sha256: variant.path}
@@ -387,13 +383,12 @@ class Bench:
             "phase": phase.value,
             "replicate": replicate,
         }
-        return self._store_failure(key, reason, {"details": {"processes": 0}})
+        return self._record(key, {}, status=Status.FAILED, reason=reason, details={"processes": 0})
 
     def _store_failure(self, key: Mapping[str, Any], reason: str, body: Mapping[str, Any] | None = None) -> Measurement:
+        """A process that came to nothing; of what a device adds to its reason, only where it failed is kept."""
         body = body or {}
-        details = dict(body.get("details", {}))
-        if body.get("traceback"):
-            details["traceback"] = body["traceback"]
+        details = {"traceback": body["traceback"]} if body.get("traceback") else {}
         return self._record(key, body, status=Status.FAILED, reason=reason, details=details)
 
     def _record(self, key: Mapping[str, Any], body: Mapping[str, Any], **outcome: Any) -> Measurement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shlex
 import uuid
 from abc import ABC, abstractmethod
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from autoedge.agent.frames import NONSENSE
 from autoedge.errors import TargetError
 from autoedge.intent.problem import escaped
 from autoedge.meters.spec import MeterSpec
 from autoedge.meters.trace import Trace
 from autoedge.targets.clock import ClockOffset, clock_offset
-from autoedge.targets.described import device_from
+from autoedge.targets.deadline import SLOWEST, Allowed
+from autoedge.targets.described import device_from, jobs_from, reading_from, reply_from
 from autoedge.targets.link import PATIENCE_S, AgentLink, LostTargetError
 
 if TYPE_CHECKING:
@@ -29,7 +32,13 @@ if TYPE_CHECKING:
 # Small enough that a slow radio link takes one well within the patience.
 _CHUNK = 2**19
 _SURVEY_S = 120.0
+_TURN_S = 86_400.0  # a soak of somebody else's
+_TRANSFER_S = 3600.0  # of a long recording over a slow radio link
+_LATE_S = 30.0  # a job may end so much after its limit
+_SHOWN = 200
 VERSION = 1
+
+_log = logging.getLogger(__name__)
 
 
 class Target(ABC):
@@ -41,7 +50,8 @@ class Target(ABC):
     Args:
         name: As in the intent.
         runtimes: Names of runtimes with the place of their class, as the registry knows them.
-        host: Names the machine, for targets that are one machine though their ids differ; None: its own id does.
+        host: Another target on the same machine, or a word that all targets on one machine share: where their machine
+            ids differ.
         patience_s: Longest silence before the agent counts as lost; beside a job's own time limit.
     """
 
@@ -51,11 +61,13 @@ class Target(ABC):
         self.name = name
         self.wrap: Sequence[str] = ()
         self.device: Device | None = None
+        self.machine = f"target {name}"  # equal for targets that take turns, once it is known which ones do
         self._host = host
         self._patience_s = PATIENCE_S if patience_s is None else patience_s
         self._runtimes = dict(runtimes)
         self._link: AgentLink | None = None
         self._sent: set[str] = set()
+        self._stopping = False
 
     @abstractmethod
     def _start(self) -> AgentLink:
@@ -75,19 +87,16 @@ class Target(ABC):
             TargetError: No agent can be started there.
         """
         answer = self._ask({"do": "hello", "version": VERSION, "runtimes": self._runtimes})
-        try:
+        with self._told("does not say what it is"):
             device = device_from(answer.body.get("device", {}), self._runtimes)
-        except ValueError as error:
-            raise TargetError(f"target '{self.name}': does not say what it is: {escaped(str(error))}") from error
         self.device = replace(device, wrap=shlex.join(self.wrap))
         return self.device
 
     @property
-    def machine(self) -> str:
-        """Equal for targets that are one machine, where one measurement at a time may run."""
-        if self._host is not None:
-            return f"host {self._host}"
-        return self.device.machine if self.device else f"target {self.name}"
+    def marks(self) -> frozenset[str]:
+        """What its machine goes by: its own name, its host's and, once probed, its id. One in common is enough."""
+        names = {f"target {self.name}", f"target {self._host or self.name}"}
+        return frozenset(names if self.device is None else {*names, f"id {self.device.machine}"})
 
     def clock_offset(self) -> ClockOffset:
         """How far the device's monotonic clock stands from this machine's, by the fastest of several round trips.
@@ -100,10 +109,9 @@ class Target(ABC):
         return clock_offset(self._clock)
 
     def _clock(self) -> int:
-        reading = self._ask({"do": "clock"}).body.get("perf_ns")
-        if not isinstance(reading, int):
-            raise TargetError(f"target '{self.name}': does not tell its clock")
-        return reading
+        answer = self._ask({"do": "clock"})
+        with self._told("does not tell its clock"):
+            return reading_from(answer.body.get("perf_ns"))
 
     def survey(self) -> Mapping[str, Any]:
         """All that the device can tell of itself, with the speed of small timed kernels; takes some seconds.
@@ -114,7 +122,8 @@ class Target(ABC):
         Raises:
             TargetError: The target cannot be asked.
         """
-        return self._ask({"do": "survey"}, patience_s=_SURVEY_S + self._patience_s).body
+        patience = _SURVEY_S + self._patience_s
+        return self._ask({"do": "survey"}, patience_s=patience, allowed=Allowed(patience, turn_s=_TURN_S)).body
 
     def meters(self, places: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """The power meters on the device, usable or not, best first.
@@ -143,11 +152,8 @@ class Target(ABC):
             TargetError: It cannot be opened, or publishes nonsense; says why.
         """
         form = self._ask({"do": "meter", "place": place, "options": dict(options)}).body.get("spec")
-        try:
+        with self._told("its meter publishes nonsense"):
             return MeterSpec.from_json(dict(form or {}))
-        except (TypeError, ValueError, KeyError) as error:
-            reason = escaped(str(error))
-            raise TargetError(f"target '{self.name}': its meter publishes nonsense: {reason}") from error
 
     def start_recording(self) -> None:
         """Read the device's own meter by hand from now on; ``open_meter`` comes first.
@@ -166,11 +172,10 @@ class Target(ABC):
         Raises:
             TargetError: The target cannot be asked.
         """
-        answer = self._ask({"do": "record", "now": "stop" if end else "more"})
-        try:
+        allowed = Allowed(self._patience_s, transfer_s=_TRANSFER_S)
+        answer = self._ask({"do": "record", "now": "stop" if end else "more"}, allowed=allowed)
+        with self._told("sent no recording"):
             return Trace.unpack(answer.body["trace"], answer.arrays)
-        except (ValueError, TypeError, KeyError) as error:
-            raise TargetError(f"target '{self.name}': sent no recording: {escaped(str(error))}") from error
 
     def _carried(self, places: Mapping[str, str]) -> dict[str, str]:
         """Of classes by name, those whose code is on the target."""
@@ -209,36 +214,62 @@ class Target(ABC):
             on_phase: Told of each phase.
 
         Returns:
-            A frame with ``done`` or ``failed`` (the reason), or ``cancelled``.
+            A frame with ``done`` or ``failed`` (the reason), as ``autoedge.targets.described.reply_from`` gives it; or
+            with ``cancelled``.
 
         Raises:
-            LostTargetError: The agent died or hung; the next call starts a new one.
+            LostTargetError: The agent died, hung, went on long after the job's limit, or sent a reply that makes no
+                sense; the next call starts a new one.
         """
         full = {**job, "id": uuid.uuid4().hex, "runtime": self._runtimes[str(job["runtime"])]}
-        reply = self._ask({"do": "run", "job": full}, arrays, on_phase=on_phase)
-        if "cancelled" not in reply.body and reply.body.get("job") != full["id"]:
+        allowed = Allowed(job["limits"]["time_s"] + _LATE_S, turn_s=_TURN_S, transfer_s=_TRANSFER_S)
+        reply = self._ask({"do": "run", "job": full}, arrays, allowed=allowed, on_phase=on_phase)
+        if self._stopping and "cancelled" in reply.body:
+            return reply
+        try:
+            with self._told("sent a reply that makes no sense"):
+                return reply_from(reply, full["id"])
+        except TargetError as error:
             self.close()
-            raise LostTargetError(f"target '{self.name}': answered another job than was asked for")
-        return reply
+            raise LostTargetError(str(error)) from error
 
     def cancel(self) -> None:
         """Stop the running job, from another thread; its ``run`` then returns ``cancelled``. Without one, nothing."""
-        if self._link is not None:
-            with contextlib.suppress(TargetError):
-                self._link.send({"do": "cancel"})
+        self._stop("cancel")
 
     def enough(self) -> None:
         """End a soak now, from another thread; its ``run`` then returns what there is. Other jobs are cancelled."""
+        self._stop("enough")
+
+    def _stop(self, how: str) -> None:
+        self._stopping = True  # from now on it may say that a job was cancelled
         if self._link is not None:
             with contextlib.suppress(TargetError):
-                self._link.send({"do": "enough"})
+                self._link.send({"do": how})
 
     def unclaimed(self) -> Iterator[Frame]:
-        """Replies that finished on the target and were never acknowledged: a host died in between."""
-        for job in self._ask({"do": "waiting"}).body["waiting"]:
-            reply = self._ask({"do": "fetch", "job": job})
-            if "gone" not in reply.body:
-                yield reply
+        """Replies that finished on the target and were never acknowledged: a host died in between.
+
+        Those that make no sense, such as replies of another release, are dropped.
+
+        Raises:
+            TargetError: The target cannot be asked, or does not say which replies there are.
+        """
+        waiting = self._ask({"do": "waiting"})
+        with self._told("does not say which replies wait"):
+            jobs = jobs_from(waiting.body.get("waiting"))
+        for job in jobs:
+            allowed = Allowed(self._patience_s, transfer_s=_TRANSFER_S)
+            reply = self._ask({"do": "fetch", "job": job}, allowed=allowed)
+            if "gone" in reply.body:
+                continue
+            try:
+                sound = reply_from(reply, job)
+            except NONSENSE as error:
+                _log.warning("target '%s' held a reply that makes no sense: %r", self.name, error)
+                self.acknowledge(job)
+                continue
+            yield sound
 
     def acknowledge(self, job: str) -> None:
         """Tell the target that a reply is stored for good."""
@@ -257,17 +288,33 @@ class Target(ABC):
         arrays: Mapping[str, np.ndarray] | None = None,
         *,
         patience_s: float | None = None,
+        allowed: Allowed | None = None,
         on_phase: Callable[[str], None] | None = None,
     ) -> Frame:
         if self._link is None:
             self._link = self._start()
+        link, sent = self._link, sum(one.nbytes for one in (arrays or {}).values())
+        patience = (patience_s or self._patience_s) + sent / SLOWEST  # it may still be on its way
         try:
-            self._link.send(body, arrays)
-            return self._link.answer(patience_s=patience_s or self._patience_s, on_phase=on_phase)
-        except TargetError as error:
-            if isinstance(error, LostTargetError) or self._link.over:
+            link.send(body, arrays)
+            return link.answer(patience_s=patience, allowed=allowed, on_phase=on_phase)
+        except LostTargetError as error:
+            hint = f"; its `wrap`, {shlex.join(self.wrap)}, may leave it too little" if self.wrap and link.over else ""
+            self.close()
+            raise LostTargetError(f"{error}{hint}") from error
+        except TargetError:
+            if link.over:
                 self.close()
             raise
+
+    @contextlib.contextmanager
+    def _told(self, problem: str) -> Iterator[None]:
+        """Turn nonsense that the device said into an error of the target."""
+        try:
+            yield
+        except NONSENSE as error:
+            said = escaped(f"lacks {error}" if isinstance(error, KeyError) else str(error))[:_SHOWN]
+            raise TargetError(f"target '{self.name}': {problem}: {said}") from error
 
 
 def _pieces(path: Path, offset: int) -> Iterator[tuple[int, bytes, bool]]:

@@ -13,6 +13,7 @@ from autoedge.targets.address import Address
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LOCAL = "local"
 PYTHON = "python3"
 FOLDER = ".autoedge"
 
@@ -26,9 +27,10 @@ class DeclaredTarget:
         address: ``ssh://user@host:port`` or a ``Host`` alias of the ssh configuration; None for this machine.
         python: Interpreter that runs the agent there; a path is relative to the home folder.
         folder: Where blobs, jobs and the environment lie there, relative to the home folder.
-        wrap: Command in front of the agent, such as ``("taskset", "-c", "0")``.
+        wrap: Command in front of the agent, such as ``("taskset", "-c", "0")``; it is found as ``python`` is.
         ssh: Options for ssh, such as ``("-F", "config")``.
-        host: Names the machine where several targets are the same one though their machine ids differ.
+        host: Another target on the same machine, or a word that all targets on one machine share: where their machine
+            ids differ.
         meter: The power meter to use; None for the best one that is found.
         idle_power_w: What it draws at rest in W, where known.
     """
@@ -46,6 +48,8 @@ class DeclaredTarget:
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):
             raise ValueError(f"the name of a target matches {NAME}, but got {self.name!r}")
+        if self.name == LOCAL and self.address is not None:
+            raise ValueError(f"{LOCAL} is this machine and has no address: give another one another name")
         if self.address is not None:
             Address.parse(self.address)
         elif self.ssh:

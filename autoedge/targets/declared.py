@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from autoedge.errors import IntentError
 from autoedge.intent.problem import escaped, shown, suggestion
 from autoedge.intent.resolved import target_name
-from autoedge.targets.declaration import PYTHON, DeclaredTarget
+from autoedge.targets.declaration import LOCAL, PYTHON, DeclaredTarget
 from autoedge.targets.file import read_targets, targets_file
 
 if TYPE_CHECKING:
@@ -16,17 +16,16 @@ if TYPE_CHECKING:
 
     from autoedge.targets.base import Target
 
-__all__ = ["DeclaredTarget", "declared", "open_target", "read_targets", "targets_file"]
-
-LOCAL = "local"
+__all__ = ["LOCAL", "DeclaredTarget", "declared", "open_target", "read_targets", "targets_file"]
 
 
-def declared(name_or_address: str, known: Mapping[str, DeclaredTarget]) -> DeclaredTarget:
+def declared(name_or_address: str, known: Mapping[str, DeclaredTarget], file: Path | None = None) -> DeclaredTarget:
     """The target that a name or an address means.
 
     Args:
         name_or_address: A name of the targets file, ``local``, or ``ssh://user@host:port``.
         known: The targets of the targets file.
+        file: That file, for messages.
 
     Raises:
         IntentError: Nobody knows that name; says which one is near and where names are declared.
@@ -42,8 +41,8 @@ def declared(name_or_address: str, known: Mapping[str, DeclaredTarget]) -> Decla
             raise IntentError(f"target {shown(name_or_address)}: {escaped(str(error))}") from error
     hint = suggestion(name_or_address, {*known, LOCAL})
     raise IntentError(
-        f"target {shown(name_or_address)} is not declared in {escaped(str(targets_file()))}{hint} "
-        f"To declare it: autoedge targets add NAME ssh://user@host"
+        f"target {shown(name_or_address)} is not declared in {escaped(str(file or 'the targets file'))}"
+        f"{hint}{'' if hint.endswith('?') else '.'} To declare it: autoedge targets add NAME ssh://user@host"
     )
 
 

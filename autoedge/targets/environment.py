@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from autoedge.errors import IntentError, TargetError
 from autoedge.intent.problem import escaped, shown, suggestion
 from autoedge.targets.connection import connect
+from autoedge.targets.deadline import Allowed
 from autoedge.targets.declaration import PYTHON
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ PACKAGES = {"onnxruntime": "onnxruntime"}
 _NEEDED = ("numpy", "psutil")
 _SILENCE_S = 600.0  # a large download, or a package that is built there, says nothing for long
 _CONNECT_S = 40.0
+_LONGEST_S = 4 * 3600.0  # packages that are built on a small board
 
 
 def make_environment(
@@ -52,9 +54,10 @@ def make_environment(
     request = {"folder": declared.folder, "python": base, "packages": packages}
     link = connect(declared, "environment.py", request, patience_s=_CONNECT_S)
     try:
-        versions = link.answer(patience_s=_SILENCE_S, on_phase=on_step).body.get("versions")
+        answer = link.answer(patience_s=_SILENCE_S, allowed=Allowed(_LONGEST_S), on_phase=on_step)
     finally:
         link.close()
+    versions = answer.body.get("versions")
     if not isinstance(versions, dict):
         raise TargetError(f"target '{declared.name}': does not say what was installed")
     return {name: escaped(str(versions.get(name)))[:40] for name in packages}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def read_targets(path: Path) -> dict[str, DeclaredTarget]:
         entries = {}
     found = {str(name): _entry(entries, name, problems) for name in entries}
     problems.raise_if_any()
-    return {name: one for name, one in found.items() if one is not None}
+    known = {name: one for name, one in found.items() if one is not None}
+    return {name: replace(one, host=_last_host(one, known)) for name, one in known.items()}
 
 
 def write_target(path: Path, name: str, fields: Mapping[str, Any]) -> None:
@@ -153,6 +155,17 @@ def _entry(entries: Any, name: Any, problems: Problems) -> DeclaredTarget | None
         return None
 
 
+def _last_host(one: DeclaredTarget, known: Mapping[str, DeclaredTarget]) -> str | None:
+    """Where ``host`` names a target that itself has one, that one, and so on."""
+    passed: set[str] = set()
+    while one.host is not None and one.host in known and one.host not in passed:
+        passed.add(one.host)
+        if known[one.host].host is None:
+            break
+        one = known[one.host]
+    return one.host
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         hint = "; put it in quotes" if isinstance(value, bool | int | float) else ""
@@ -194,11 +207,12 @@ def _power(value: Any) -> float:
 
 
 def _line(mapping: Any, key: Any) -> int:
-    """The line of a key, from 1; where the key is missing, that of the mapping."""
+    """The line of a key, from 1; where it is missing, or came with a merge key, that of the mapping."""
     place = getattr(mapping, "lc", None)
     if place is None or place.line is None:
         return 1
-    return int(place.key(key)[0] if key in mapping else place.line) + 1
+    own = key in (place.data or ())
+    return int(place.key(key)[0] if own else place.line) + 1
 
 
 _TOP = ("version", "targets")

@@ -7,6 +7,7 @@ import errno
 import os
 import queue
 import select
+import signal
 import subprocess
 import threading
 import time
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from autoedge.agent.frames import Frame, FrameError, pack, read_frame
 from autoedge.errors import TargetError, Transient
 from autoedge.intent.problem import escaped
+from autoedge.targets import deadline
+from autoedge.targets.deadline import Allowed, Deadline
 from autoedge.targets.noise import PastNoise
 
 if TYPE_CHECKING:
@@ -99,6 +102,8 @@ class AgentLink:
             self._frames.put(error)
         except (OSError, ValueError):
             pass  # closed under our feet: the end is the message
+        except Exception as error:  # noqa: BLE001 - whatever a device comes up with, who waits must hear of the end
+            self._frames.put(FrameError(repr(error)))
         self._tail.extendleft(escaped(line)[:_LINE] for line in reversed(stream.noise))
         self._frames.put(None)
 
@@ -110,11 +115,14 @@ class AgentLink:
         except (OSError, ValueError):
             pass  # closed
 
-    def answer(self, *, patience_s: float, on_phase: Callable[[str], None] | None = None) -> Frame:
+    def answer(
+        self, *, patience_s: float, allowed: Allowed | None = None, on_phase: Callable[[str], None] | None = None
+    ) -> Frame:
         """Wait for the answer to the command sent last.
 
         Args:
             patience_s: Longest silence before the agent counts as lost.
+            allowed: Longest time in all; by default the patience, however much else the agent says.
             on_phase: Told of the phases that a running job reports.
 
         Raises:
@@ -122,15 +130,17 @@ class AgentLink:
             TargetError: The agent refused the command, or could not be reached at all.
             OSError: The disk of this machine, where the agent runs, is full or cannot be written to.
         """
-        asked = time.monotonic()
+        until = Deadline(patience_s, allowed or Allowed(patience_s))
         while True:
-            frame = self._next(asked, patience_s)
+            frame = self._next(until)
             if frame is None:
                 raise self._end()
             if isinstance(frame, FrameError):
                 said = escaped(str(frame))[:_LINE]
                 raise LostTargetError(f"target '{self._name}': sent something that is not the protocol: {said}")
             if "phase" in frame.body:
+                until.hear(frame.body["phase"])
+                self._check(until)
                 if on_phase is not None:
                     on_phase(escaped(str(frame.body["phase"]))[:_LINE])
                 continue
@@ -138,15 +148,18 @@ class AgentLink:
                 raise self._refusal(frame)
             return frame
 
-    def _next(self, asked: float, patience_s: float) -> Frame | FrameError | None:
-        """The next frame; a silence counts from the question, or from the last byte that came."""
+    def _next(self, until: Deadline) -> Frame | FrameError | None:
         while True:
-            left = max(asked, self._output.heard) + patience_s - time.monotonic()
+            left, _ = until.left(self._output.heard, self._output.pending)
             try:
                 return self._frames.get(timeout=max(left, 0.0))
             except queue.Empty:
-                if max(asked, self._output.heard) + patience_s <= time.monotonic():
-                    raise LostTargetError(f"target '{self._name}': no answer within {patience_s:g} s") from None
+                self._check(until, self._output.pending)
+
+    def _check(self, until: Deadline, pending: int = 0) -> None:
+        left, problem = until.left(self._output.heard, pending)
+        if left <= 0:
+            raise LostTargetError(f"target '{self._name}': {problem}")
 
     def _refusal(self, frame: Frame) -> TargetError | OSError:
         reason = escaped(str(frame.body["error"]))[:_SAID]
@@ -170,6 +183,7 @@ class AgentLink:
         """Send bytes that are no frame; see ``send``."""
         with self._sending:
             rest, last = memoryview(data), time.monotonic()
+            end = last + self._patience_s + len(data) / deadline.SLOWEST
             while rest:
                 try:
                     taken = os.write(self._input.fileno(), rest)
@@ -180,10 +194,12 @@ class AgentLink:
                 if taken:
                     rest, last = rest[taken:], time.monotonic()
                     continue
-                left = last + self._patience_s - time.monotonic()
-                if left <= 0:
+                silent, late = (moment - time.monotonic() for moment in (last + self._patience_s, end))
+                if silent <= 0:
                     raise LostTargetError(f"target '{self._name}': takes nothing for {self._patience_s:g} s")
-                select.select([], [self._input], [], left)
+                if late <= 0:
+                    raise LostTargetError(f"target '{self._name}': takes what it is sent too slowly")
+                select.select([], [self._input], [], min(silent, late))
 
     @property
     def over(self) -> bool:
@@ -215,6 +231,8 @@ class AgentLink:
         try:
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # children too: they would hold its output open
             self._process.kill()
             self._process.wait()
         for thread in self._threads:

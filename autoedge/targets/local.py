@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autoedge.errors import TargetError
 from autoedge.targets.base import Target
 from autoedge.targets.clock import SAME_CLOCK, ClockOffset
 from autoedge.targets.link import AgentLink
@@ -23,8 +26,9 @@ class LocalTarget(Target):
         jobs: Folder for replies until they are stored.
         name: As in the intent.
         wrap: Command in front of the agent.
-        python: Interpreter of the agent; None for the one that runs the command.
-        host: Names the machine; None: its own id does.
+        python: Interpreter of the agent; None for the one that runs the command. A path, as that of the command of
+            ``wrap``, is relative to the home folder.
+        host: Another target on this machine, or a word that all targets on it share.
         patience_s: Longest silence before the agent counts as lost.
     """
 
@@ -53,6 +57,15 @@ class LocalTarget(Target):
     def _start(self) -> AgentLink:
         root = str(Path(__file__).parents[2])
         code = f"import sys; sys.path[0] = {root!r}; from autoedge.agent.__main__ import main; main()"
-        agent = [self._python, "-c", code, "--blobs", str(self._blobs), "--jobs", str(self._jobs)]
+        command = [self._found(self._python, "the interpreter"), "-c", code]
+        if self.wrap:
+            command = [self._found(self.wrap[0], "the command of wrap"), *self.wrap[1:], *command]
         self._jobs.mkdir(parents=True, exist_ok=True)
-        return AgentLink([*self.wrap, *agent], self._jobs, self.name)
+        return AgentLink([*command, "--blobs", str(self._blobs), "--jobs", str(self._jobs)], self._jobs, self.name)
+
+    def _found(self, program: str, what: str) -> str:
+        """The path of a program, as ``autoedge.agent.bootstrap`` finds it on a device."""
+        path = str(Path.home() / program.removeprefix("~/")) if "/" in program else shutil.which(program)
+        if not path or not os.access(path, os.X_OK):
+            raise TargetError(f"target '{self.name}': {what}, {program}, is not there")
+        return path

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _BEGINNING = pack({})[:4]  # every frame begins alike
 _MOST = 2**20
 _KEPT = 10
-_PIECE = 2**16
+_PIECE = 2**14
 
 
 class PastNoise:
@@ -26,17 +26,19 @@ class PastNoise:
     Attributes:
         noise: The last lines before it.
         heard: When something arrived last, on ``time.monotonic``'s clock: a long frame on a slow line is no silence.
+        pending: Bytes so far of the frame that is arriving.
     """
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self.heard = time.monotonic()
+        self.pending = 0
         self._begun = False
         self.noise: deque[str] = deque(maxlen=_KEPT)
 
     def readline(self, limit: int, /) -> bytes:
         """The next line; before the first frame, the line that begins it."""
-        passed = 0
+        self.pending = passed = 0
         while True:
             line = self._stream.readline(limit)
             self.heard = time.monotonic()
@@ -57,4 +59,5 @@ class PastNoise:
                 break
             pieces.append(piece)
             left -= len(piece)
+            self.pending += len(piece)
         return b"".join(pieces)

@@ -13,7 +13,7 @@ from autoedge.targets.declared import declared, open_target, read_targets, targe
 from autoedge.workflows.site import none_left
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -44,7 +44,7 @@ def declared_targets(intent: Intent, file: Path | None = None) -> tuple[Intent, 
     problems: list[str] = []
     for entry in intent.targets:
         try:
-            found.append(replace(declared(entry.address or entry.name, known), name=entry.name))
+            found.append(replace(declared(entry.address or entry.name, known, path), name=entry.name))
         except IntentError as error:
             problems += error.problems
     if problems:
@@ -68,7 +68,8 @@ def connected(
         blobs: Files by content hash, for targets that are this machine.
 
     Yields:
-        Those that were reached, and by name why the others were not, both in the order of ``wanted``.
+        Those that were reached, knowing their machines, and by name why the others were not, both in the order of
+        ``wanted``.
 
     Raises:
         TargetError: None can be reached.
@@ -80,9 +81,21 @@ def connected(
         away = {name: str(error) for name, error in errors.items()}
         if len(away) == len(targets):
             raise none_left(away, list(errors.values())[-1])
+        share_machines(targets.values())
         yield {name: target for name, target in targets.items() if name not in away}, away
     finally:
         _side_by_side(targets, lambda target: target.close())
+
+
+def share_machines(targets: Collection[Target]) -> None:
+    """Let targets that are one machine say so: what marks one of them marks the machine, and so all others on it."""
+    machines: list[frozenset[str]] = []
+    for target in targets:
+        same = [machine for machine in machines if machine & target.marks]
+        machines = [machine for machine in machines if machine not in same]
+        machines.append(target.marks.union(*same))
+    for target in targets:
+        target.machine = next(min(machine) for machine in machines if machine >= target.marks)
 
 
 def _side_by_side(targets: Mapping[str, Target], do: Callable[[Target], Any]) -> dict[str, TargetError]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autoedge.agent.frames import NONSENSE
 from autoedge.bench.loads import PLACE, RUNTIME, load_job, load_power
 from autoedge.errors import TargetError
-from autoedge.targets.declared import declared, open_target
+from autoedge.targets.declared import open_target
 from autoedge.workflows.metering import metering_of
-from autoedge.workflows.targets import known_targets
+from autoedge.workflows.targets import known_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +59,7 @@ class LoadStand:
             raise TargetError(f"target '{self.target.name}': cannot run the load '{load}': {reason}")
         try:
             found = load_power(load, reply, self.metering.finish(reply), self.device.cores)
-        except (KeyError, ValueError, TypeError, AttributeError, StopIteration) as error:
+        except (StopIteration, *NONSENSE) as error:
             raise TargetError(f"target '{self.target.name}': sent a reply that makes no sense: {error!r}") from error
         self.target.acknowledge(reply.body["job"])
         return found
@@ -78,7 +79,7 @@ def load_stand(name: str, file: Path | None, meter: Mapping[str, Any] | None) ->
         TargetError: It cannot be reached.
         MeterError: There is no meter, or it cannot be opened.
     """
-    one = declared(name, known_targets(file))
+    one = known_target(name, file)
     one = one if meter is None else replace(one, meter=meter)
     with tempfile.TemporaryDirectory(prefix="autoedge-power-") as folder:
         place = Path(folder)

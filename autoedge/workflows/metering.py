@@ -62,6 +62,9 @@ def metered(
                 continue
             try:
                 metering = _metering(targets[one.name], one, known, instruments, wanted=wants_energy(intent))
+            except TargetError as error:
+                lost[one.name] = str(error)
+                continue
             except AutoEdgeError as error:
                 lost[one.name] = f"target '{one.name}': {error}"
                 continue

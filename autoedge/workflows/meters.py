@@ -14,8 +14,8 @@ from autoedge.intent.problem import shown, suggestion
 from autoedge.meters.finder import Found, found, on_device
 from autoedge.meters.surroundings import Surroundings
 from autoedge.registry import places
-from autoedge.targets.declared import declared, open_target
-from autoedge.workflows.targets import known_targets
+from autoedge.targets.declared import open_target
+from autoedge.workflows.targets import known_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,7 +89,7 @@ def list_meters(target: str | None = None, file: Path | None = None, around: Sur
     """
     known = places(GROUP)
     kinds = [_kind(name, known[name]) for name in sorted(known)]
-    one = None if target is None else declared(target, known_targets(file))
+    one = None if target is None else known_target(target, file)
     if one is None or one.address is None:
         return Listing(None, found(known, around or Surroundings()), (), kinds)
     outside = {kind.name: known[kind.name] for kind in kinds if not kind.on_device}
@@ -151,7 +151,7 @@ def wanted_meter(
         MeterError: Its driver cannot be loaded.
     """
     known = places(GROUP)
-    one = None if target is None else declared(target, known_targets(file))
+    one = None if target is None else known_target(target, file)
     given = {} if one is None or one.meter is None else dict(one.meter)
     kind = str(given.pop("type", "none"))
     given.pop("align", None)

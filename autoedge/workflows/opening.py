@@ -121,7 +121,7 @@ def opened_run(
                 for note in meter_notes(intent, run.reachable, parts.specs, estimates):
                     listener(note)
                 _claim(run, targets)
-                run = parts.run(devices, away, targets)
+                run = parts.run(devices, run.away, targets)
                 yield run, {name: target for name, target in targets.items() if name not in run.away}
         finally:
             store.close()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autoedge.agent.frames import NONSENSE
 from autoedge.agent.soaking import Tick
 from autoedge.bench.making import Making
 from autoedge.bench.presets import protocol_for
@@ -26,11 +27,10 @@ from autoedge.candidate import Candidate
 from autoedge.errors import IntentError, TargetError
 from autoedge.measurement import Phase, Source
 from autoedge.report.front import write_whole
-from autoedge.targets.declared import declared
 from autoedge.workflows.connecting import connected
 from autoedge.workflows.folder import RunFolder, cache_root
 from autoedge.workflows.metering import meter_of
-from autoedge.workflows.targets import known_targets
+from autoedge.workflows.targets import known_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +49,6 @@ EXIT_CODES = {"steady": 0, "slowed down": 1, "throttled": 1, "failed": 1, "not s
 _INTERRUPTED = 130
 _PATIENCE_S, _GRACE_S = 0.5, 5.0
 _MINUTE_S = 60.0
-_NONSENSE = (KeyError, ValueError, TypeError, AttributeError, IndexError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def soak(
     """
     if not 0 < minutes < math.inf:
         raise IntentError(f"--minutes: a soak lasts more than 0 minutes, but got {minutes:g}")
-    found = declared(subject.address if target is None else target, known_targets(targets))
+    found = known_target(subject.address if target is None else target, targets)
     found = replace(found, name=subject.target) if target is None else found
     with _results(subject, out) as folder, _workplace(found) as (opened, metering):
         soaking = _Soaking(subject, opened, metering, minutes * _MINUTE_S, on_state)
@@ -134,7 +133,7 @@ def soak(
         nonsense = None
         try:
             outcome, series = _outcome(soaking, reply)
-        except _NONSENSE as error:
+        except NONSENSE as error:
             nonsense = TargetError(f"target '{found.name}': its reply makes no sense: {error!r}")
             outcome, series = _failed(str(nonsense)), {}
         document = {"schema_version": 1, **soaking.facts(), "interrupted": interrupted, **outcome}
@@ -281,7 +280,7 @@ def _outcome(soaking: _Soaking, reply: Frame) -> tuple[dict[str, Any], Arrays]:
     """What a soak came to, as JSON values, and its series; none of a failed one.
 
     Raises:
-        ValueError: The reply makes no sense; also what else ``_NONSENSE`` lists.
+        ValueError: The reply makes no sense; also what else ``NONSENSE`` lists.
     """
     if "failed" in reply.body:
         return _failed(str(reply.body["failed"])), {}

@@ -65,6 +65,15 @@ def known_targets(file: Path | None = None) -> dict[str, DeclaredTarget]:
     return {"local": declared("local", known), **known}
 
 
+def known_target(name_or_address: str, file: Path | None = None) -> DeclaredTarget:
+    """A target by its name in the targets file, or by its address.
+
+    Raises:
+        IntentError: Nobody knows it; names the file.
+    """
+    return declared(name_or_address, known_targets(file), file or targets_file())
+
+
 def add_target(name: str, fields: Mapping[str, Any], file: Path | None = None) -> Path:
     """Declare a target.
 
@@ -93,7 +102,7 @@ def probe_target(name_or_address: str, file: Path | None = None) -> ProbedTarget
         IntentError: Nobody knows the name.
         TargetError: It cannot be reached, or lacks what the agent needs.
     """
-    one = declared(name_or_address, known_targets(file))
+    one = known_target(name_or_address, file)
     with tempfile.TemporaryDirectory(prefix="autoedge-probe-") as folder:
         place = Path(folder)
         with open_target(one, places("autoedge.runtimes"), blobs=place / "blobs", jobs=place / "jobs") as target:
@@ -126,9 +135,8 @@ def set_up_target(
         IntentError: The target is not declared, since what is noted of it needs a name.
         TargetError: The environment cannot be made; says what to do.
     """
-    known = known_targets(file)
-    one = declared(name, known)
-    if one.name not in known:
+    one = known_target(name, file)
+    if one.name not in known_targets(file):
         raise IntentError(f"{name} has no name yet; give it one: autoedge targets add {one.name} {name}")
     versions = make_environment(one, runtimes, python=python, on_step=on_step)
     if one.python != environment_python(one):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -23,6 +24,7 @@ _KERNELS = {
     "pipe_us": ("byte through a pipe", "us"),
 }
 _WARM = 5
+_NO_CLOCK_KHZ = 1e12
 
 
 def render_declared(console: Console, targets: Sequence[DeclaredTarget]) -> None:
@@ -92,17 +94,15 @@ def _no_runtime(probe: Mapping[str, Any]) -> str:
 
 def _clocks(clocks: Mapping[str, Any]) -> str:
     """Each kind of core once: how many, range, governor."""
-    kinds: dict[tuple[Any, ...], int] = {}
-    for cpu in _mapping(clocks.get("cpus")).values():
-        kind = tuple(_mapping(cpu).get(key) for key in ("min_khz", "max_khz", "governor"))
-        kinds[kind] = kinds.get(kind, 0) + 1
-    return "; ".join(
-        f"{count} x {_mhz(low)} to {_mhz(high)} MHz, {governor}" for (low, high, governor), count in kinds.items()
+    cpus = [_mapping(cpu) for cpu in _mapping(clocks.get("cpus")).values()]
+    kinds = Counter(
+        f"{_mhz(cpu.get('min_khz'))} to {_mhz(cpu.get('max_khz'))} MHz, {cpu.get('governor')}" for cpu in cpus
     )
+    return "; ".join(f"{count} x {kind}" for kind, count in kinds.items())
 
 
 def _mhz(khz: Any) -> str:
-    return f"{khz / 1000:.0f}" if isinstance(khz, int | float) else "?"
+    return f"{khz / 1000:.0f}" if isinstance(khz, int | float) and abs(khz) < _NO_CLOCK_KHZ else "?"
 
 
 def _temperatures(thermal: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -53,3 +54,23 @@ def test_other_folders_are_left_alone(holder: Callable[[str], subprocess.Popen[b
     first, second = holder("jobs"), holder("other")
     assert first.poll() is None
     assert second.poll() is None
+
+
+def test_a_folder_that_goes_while_it_is_waited_for(tmp_path: Path) -> None:
+    """Where the one before takes the folder along at its end, the new one makes it anew and holds that."""
+    lock = tmp_path / "jobs" / "agent.lock"
+    lock.parent.mkdir()
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        new = subprocess.Popen([sys.executable, "-c", CODE, str(lock.parent)], stdout=subprocess.PIPE)
+        while not any(file.path == str(lock) for file in psutil.Process(new.pid).open_files()):
+            assert new.poll() is None
+        lock.unlink()
+        lock.parent.rmdir()
+    try:
+        assert new.stdout is not None
+        assert new.stdout.readline() == b"alone\n"
+        assert lock.read_text() == str(new.pid)
+    finally:
+        new.kill()
+        new.communicate()

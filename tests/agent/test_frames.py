@@ -50,6 +50,10 @@ def test_noise_is_no_frame(noise: bytes) -> None:
         read_frame(io.BytesIO(b"x" + noise))
 
 
+def _frame(text: str, data: bytes = b"") -> bytes:
+    return b"AE1 %d %d\n%b%b" % (len(text), len(data), text.encode(), data)
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -59,9 +63,15 @@ def test_noise_is_no_frame(noise: bytes) -> None:
         b'AE1 58 4\n{"arrays": {"a": {"dtype": "<f4", "shape": [1000]}}}      \0\0\0\0'[:71],
         b"AE1 999999999999 0\n",
         b"AE1 5 0\n[[[[[",
+        _frame('{"arrays": {"a": {"dtype": "<f8", "shape": [Infinity]}}}'),
+        _frame('{"arrays": {"a": {"dtype": "(1,", "shape": [1]}}}'),
+        _frame('{"arrays": {"a": {"dtype": "<U1", "shape": [1]}}}', b"abcd"),
+        _frame('{"arrays": {"a": {"dtype": "V0", "shape": [1000000000000000000]}}}'),
+        _frame('{"arrays": []}'),
+        _frame("[]"),
     ],
 )
 def test_frames_that_lie_are_refused(frame: bytes) -> None:
-    """Missing members, object arrays, arrays longer than their bytes, huge sizes and broken JSON are refused."""
+    """Missing members, arrays of no numbers or longer than their bytes, huge sizes and broken JSON are refused."""
     with pytest.raises(FrameError):
         read_frame(io.BytesIO(frame))

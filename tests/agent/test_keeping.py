@@ -31,6 +31,26 @@ def test_a_damaged_reply_is_set_aside(tmp_path: Path) -> None:
     assert (tmp_path / f"{'a' * 32}.damaged").exists()
 
 
+def test_an_empty_spool_leaves_nothing(tmp_path: Path) -> None:
+    """The folder goes with its agent when nothing was ever kept in it; a reply, or the log of one, keeps it."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "agent.lock").touch()
+    Spool(tmp_path / "empty").close()
+    assert not (tmp_path / "empty").exists()
+    kept = Spool(tmp_path / "kept")
+    kept.keep("a" * 32, {"done": {}, "key": {}}, {})
+    kept.close()
+    assert kept.waiting() == ["a" * 32]
+    kept.drop("a" * 32)
+    kept.close()
+    assert (tmp_path / "kept" / "finished.jsonl").exists()
+    Spool(tmp_path / "new").close()
+    (tmp_path / "gone").mkdir()
+    gone = Spool(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    gone.close()
+
+
 def test_a_cut_transfer_goes_on_where_it_was(tmp_path: Path) -> None:
     """A transfer that was cut is asked for from where it ended, by the next agent too."""
     data = bytes(range(256)) * 100

@@ -15,7 +15,7 @@ from autoedge.agent.frames import Frame
 from autoedge.bench.bench import Bench
 from autoedge.bench.presets import VERSION
 from autoedge.candidate import Candidate, Configuration
-from autoedge.errors import ModelError
+from autoedge.errors import ModelError, TargetError
 from autoedge.intent.resolved import Limits
 from autoedge.measurement import Phase, Protocol, Source, Status
 from autoedge.registry import places
@@ -330,6 +330,14 @@ def test_lost_outputs_are_measured_again(ready: Ready, tmp_path: Path) -> None:
     assert {row.metrics["accuracy"] for row in [first, *again]} == {first.metrics["accuracy"]}
 
 
+def test_a_probe_without_calls(ready: Ready, target: LocalTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that made no call of a candidate has not tried it."""
+    done = {"done": {}, "job": "0" * 32}
+    monkeypatch.setattr(target, "run", lambda *_: Frame(done, {"latency_ns": np.empty(0, np.int64)}))
+    with pytest.raises(TargetError, match="target 'local': made no call"):
+        ready().try_once(_candidate(), {})
+
+
 # -- what finished while nobody listened ---------------------------------------------------------------------------
 
 
@@ -378,11 +386,10 @@ def test_what_was_measured_for_another_intent_waits(ready: Ready, store: Store, 
 
 
 class Hostile:
-    """A target with one reply, which says what it likes."""
+    """A target with one reply, which says what it likes and calls itself what another one is."""
 
-    name = "hostile"
-
-    def __init__(self, body: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    def __init__(self, target: LocalTarget, body: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+        self.name, self.device = target.name, target.device
         self._reply = Frame(body, arrays)
         self.dropped: list[str] = []
 
@@ -396,31 +403,36 @@ class Hostile:
 
 
 NONSENSE: list[dict[str, Any]] = [
-    {"job": "../../escaped"},
-    {"job": "/tmp/escaped"},  # noqa: S108 - what a device might say
-    {"job": 7},
     {"key": None},
     {"key": {"phase": "later"}},
     {"key": {"replicate": None}},
     {"key": {"configuration": {}}},
     {"key": {"configuration": []}},
     {"key": {"batch": "many"}},
+    {"key": {"replicate": 10**400}},
     {"done": {}},
     {"done": None},
 ]
 
 
-def test_replies_that_make_no_sense_are_dropped(
-    ready: Ready, store: Store, target: LocalTarget, tmp_path: Path
-) -> None:
-    """Devices are not trusted: no row, no file outside the run folder, no traceback, and the run can go on."""
+def test_replies_that_make_no_sense_are_dropped(ready: Ready, store: Store, target: LocalTarget) -> None:
+    """Devices are not trusted: no row, no traceback, and the run can go on."""
     job = _finish_unheard(ready(), target, _candidate())
     (reply,) = target.unclaimed()
     for changes in NONSENSE:
         key = changes["key"] and {**reply.body["key"], **changes["key"]} if "key" in changes else reply.body["key"]
-        hostile = Hostile({**reply.body, **changes, "key": key}, dict(reply.arrays))
+        hostile = Hostile(target, {**reply.body, **changes, "key": key}, dict(reply.arrays))
         assert ready().claim(hostile) == []  # type: ignore[arg-type]  # it has all that claim uses
-        assert hostile.dropped == ([] if "job" in changes else [job])
+        assert hostile.dropped == [job]
     assert store.measurements() == []
-    assert not list(tmp_path.parent.glob("escaped*"))
     assert len(ready().claim(target)) == 1
+
+
+def test_a_device_books_nothing(ready: Ready, target: LocalTarget) -> None:
+    """How much a failed measurement costs is for the host to say: a device that says otherwise is not heard."""
+    _finish_unheard(ready(), target, _candidate())
+    (reply,) = target.unclaimed()
+    body = {**reply.body, "failed": "no", "details": {"processes": -5}}
+    (row,) = ready().claim(Hostile(target, body, {}))  # type: ignore[arg-type]  # it has all that claim uses
+    assert row.status is Status.FAILED
+    assert "processes" not in row.details

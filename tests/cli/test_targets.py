@@ -52,6 +52,7 @@ def test_a_name_is_declared_once(file: Path, capsys: pytest.CaptureFixture[str])
     [
         (["add", "Pi", "ssh://pi"], "the name of a target matches"),
         (["add", "pi", "ssh://-oProxyCommand=x"], "an address is ssh://user@host:port"),
+        (["add", "local", "ssh://pi"], "local is this machine and has no address"),
         (["add", "pi", "ssh://pi", "--wrap", "'"], "--wrap: this is no command"),
         (["add", "pi", "ssh://pi", "--idle-power", "3 s"], "takes a power"),
         (["probe", "pi5"], "is not declared in"),
@@ -72,6 +73,9 @@ def test_another_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["targets", "add", "pi", "ssh://pi", "--targets", str(other)]) == 0
     assert run(["targets", "list", "--targets", str(other)]) == 0
     assert "ssh://pi" in capsys.readouterr().out
+    assert run(["targets", "probe", "pu", "--targets", str(other)]) == 2
+    told = capsys.readouterr().err
+    assert f"is not declared in {other}" in told.replace("\n", "")
 
 
 def test_unreachable_target_is_exit_3(file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -94,7 +98,14 @@ def test_probe_of_this_machine(file: Path, capsys: pytest.CaptureFixture[str]) -
     assert json.loads(capsys.readouterr().out)["clock"] == {"offset_s": 0.0, "bound_s": 0.0}
 
 
-@pytest.mark.parametrize("survey", [{}, {"conditions": 3, "kernels": None, "disk_free_mib": "\x1b[2J"}])
+@pytest.mark.parametrize(
+    "survey",
+    [
+        {},
+        {"conditions": 3, "kernels": None, "disk_free_mib": "\x1b[2J"},
+        {"conditions": {"clocks": {"cpus": {"0": {"min_khz": [1], "max_khz": 10**400, "governor": {"a": "\x1b[2J"}}}}}},
+    ],
+)
 def test_a_probe_of_nonsense_is_shown(survey: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a device says of itself, what is printed steers no terminal."""
     from autoedge_cli.render import console

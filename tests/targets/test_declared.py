@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoedge.errors import IntentError
+from autoedge.errors import IntentError, TargetError
 from autoedge.targets.address import Address
 from autoedge.targets.declared import DeclaredTarget, declared, open_target, read_targets, targets_file
 from autoedge.targets.file import write_target
@@ -96,6 +97,86 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+ANCHORS = """\
+version: 1
+targets:
+  pi4: &board
+    address: ssh://pi@pi.lan
+    meter: &meter {type: um25c, port: /dev/rfcomm0}  # borrowed
+  pi4-one-core:
+    <<: *board
+    wrap: [taskset, -c, 0]
+    meter: {<<: *meter, port: /dev/rfcomm1}
+  pi4-lan: {<<: *board, address: ssh://pi@10.0.0.7}
+"""
+
+
+def test_variants_of_a_board_share_what_they_have_in_common(tmp_path: Path) -> None:
+    """Anchors and merge keys are YAML's own: what is merged counts as written, and what is written comes first."""
+    path = tmp_path / "targets.yaml"
+    path.write_text(ANCHORS)
+    meter = {"type": "um25c", "port": "/dev/rfcomm0"}
+    assert read_targets(path) == {
+        "pi4": DeclaredTarget("pi4", "ssh://pi@pi.lan", meter=meter),
+        "pi4-one-core": DeclaredTarget(
+            "pi4-one-core", "ssh://pi@pi.lan", wrap=("taskset", "-c", "0"), meter={**meter, "port": "/dev/rfcomm1"}
+        ),
+        "pi4-lan": DeclaredTarget("pi4-lan", "ssh://pi@10.0.0.7", meter=meter),
+    }
+    write_target(path, "pi4-lan", {"python": "env/bin/python", "address": "ssh://pi.lan"})
+    written = "{<<: *board, address: ssh://pi.lan, python: env/bin/python}"
+    assert path.read_text() == ANCHORS.replace("{<<: *board, address: ssh://pi@10.0.0.7}", written)
+    write_target(path, "pi4-one-core", {"address": "ssh://other", "wrap": None, "meter": None})
+    changed = read_targets(path)["pi4-one-core"]
+    assert changed == DeclaredTarget("pi4-one-core", "ssh://other", meter=meter)  # its own is gone, not the board's
+
+
+def test_mistakes_in_merged_keys_have_a_place(tmp_path: Path) -> None:
+    """A mistake that came through a merge key is told where it was written, and at each mapping that took it over."""
+    path = tmp_path / "targets.yaml"
+    path.write_text(
+        "version: 1\n"
+        "targets:\n"
+        "  p: &b {wrapp: [x], address: h}\n"
+        "  a: {<<: *b, host: z}\n"
+        "  q: &c\n"
+        "    address: h\n"
+        "    idle_power: 3 s\n"
+        "  d:\n"
+        "    # nothing of its own\n"
+        "    <<: *c\n"
+    )
+    with pytest.raises(IntentError) as caught:
+        read_targets(path)
+    assert [problem.removeprefix(f"{path}:") for problem in caught.value.problems] == [
+        "3 targets.p: unknown key wrapp; did you mean wrap?",
+        "4 targets.a: unknown key wrapp; did you mean wrap?",
+        "7 targets.q.idle_power: takes a power, but got 3 s",
+        "10 targets.d.idle_power: takes a power, but got 3 s",
+    ]
+
+
+def test_merged_targets(tmp_path: Path) -> None:
+    """Names of targets may be merged too, with their mistakes."""
+    path = tmp_path / "targets.yaml"
+    path.write_text("version: 1\ntargets:\n  <<: {a: {address: x}, b: 3}\n")
+    with pytest.raises(IntentError, match=r"yaml:3 targets\.b: takes a mapping") as caught:
+        read_targets(path)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_host_that_has_a_host(tmp_path: Path) -> None:
+    """Where ``host`` names a target with a host of its own, that one is meant; even in a circle it has an end."""
+    path = tmp_path / "targets.yaml"
+    path.write_text(
+        "version: 1\ntargets:\n  a: {host: b}\n  b: {host: c}\n  c: {host: board}\n  d: {host: d}\n  e: {host: d}\n"
+        "  f: {host: g}\n  g: {host: f}\n  h: {}\n"
+    )
+    hosts = {name: one.host for name, one in read_targets(path).items()}
+    assert [hosts[name] for name in "abcdeh"] == ["board", "board", "board", "d", "d", None]
+    assert hosts["f"] in ("f", "g")
+
+
 @pytest.mark.parametrize(
     ("text", "said"), [("a: [", "this is no YAML"), ("3", "is a mapping of version"), ("", "is a")]
 )
@@ -149,22 +230,76 @@ def test_what_a_name_means(file: Path) -> None:
     assert declared("local", known) is known["local"]
     assert declared("local", {}) == DeclaredTarget("local")
     assert declared("ssh://Pi@host:22", {}) == DeclaredTarget("pi-host-22", "ssh://Pi@host:22")
-    with pytest.raises(IntentError, match="did you mean pi4"):
-        declared("pi5", known)
     with pytest.raises(IntentError, match="an address is"):
         declared("ssh://host:99999", known)
 
 
+def test_an_unknown_name(file: Path) -> None:
+    """What is near is told, or what there is, in whole sentences, with the file that was read and how to add to it."""
+    how = "To declare it: autoedge targets add NAME ssh://user@host"
+    with pytest.raises(IntentError) as caught:
+        declared("pi5", read_targets(file), file)
+    assert str(caught.value) == f"target pi5 is not declared in {file}; did you mean pi4? {how}"
+    with pytest.raises(IntentError) as caught:
+        declared("jetson", {}, file)
+    assert str(caught.value) == f"target jetson is not declared in {file}; known are local. {how}"
+    with pytest.raises(IntentError) as caught:
+        declared("jetson", {})
+    assert str(caught.value) == f"target jetson is not declared in the targets file; known are local. {how}"
+
+
+def test_local_has_no_address(tmp_path: Path) -> None:
+    """``local`` is this machine: another one cannot go by that name, however it is declared."""
+    said = "local is this machine and has no address: give another one another name"
+    path = tmp_path / "targets.yaml"
+    path.write_text("version: 1\ntargets:\n  local: {address: ssh://pi}\n")
+    with pytest.raises(IntentError, match=rf"yaml:3 targets\.local: {said}"):
+        read_targets(path)
+    with pytest.raises(IntentError, match=said):
+        declared("ssh://local", {})
+    path.unlink()
+    with pytest.raises(IntentError, match=said):
+        write_target(path, "local", {"address": "ssh://pi"})
+    assert not path.exists()
+
+
 def test_opening_gives_the_right_kind(tmp_path: Path) -> None:
-    """Without an address it is this machine, else one over SSH; ``host`` names the machine in both cases."""
+    """Without an address it is this machine, else one over SSH."""
     folders = {"blobs": tmp_path / "blobs", "jobs": tmp_path / "jobs"}
-    here = open_target(DeclaredTarget("here", host="h"), {}, **folders)
-    there = open_target(DeclaredTarget("there", "ssh://x", host="h"), {}, **folders)
-    assert isinstance(here, LocalTarget)
-    assert isinstance(there, SshTarget)
-    assert here.machine == there.machine
-    others = [open_target(DeclaredTarget(name, "ssh://x"), {}, **folders).machine for name in ("a", "b")]
-    assert len({here.machine, *others}) == 3
+    assert isinstance(open_target(DeclaredTarget("here"), {}, **folders), LocalTarget)
+    assert isinstance(open_target(DeclaredTarget("there", "ssh://x"), {}, **folders), SshTarget)
+
+
+@pytest.mark.parametrize("python", ["~/env/bin/python", "env/bin/python"])
+@pytest.mark.parametrize("wrap", [(), ("~/bin/wrap", "-x"), ("bin/wrap", "-x")])
+def test_paths_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, python: str, wrap: tuple[str, ...]
+) -> None:
+    """A local interpreter, or a command of ``wrap``, that is a path is one from the home folder, as over SSH."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name, script in {
+        "env/bin/python": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
+        "bin/wrap": '#!/bin/sh\n[ "$1" = -x ] && shift && exec "$@"\n',
+    }.items():
+        program = tmp_path / "home" / name
+        program.parent.mkdir(parents=True)
+        program.write_text(script)
+        program.chmod(0o755)
+    one = DeclaredTarget("here", python=python, wrap=wrap)
+    with open_target(one, {}, blobs=tmp_path / "blobs", jobs=tmp_path / "jobs") as target:
+        assert target.device is not None
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    """Whichever program of a local target is missing, it is named, as over SSH."""
+    folders = {"blobs": tmp_path / "blobs", "jobs": tmp_path / "jobs"}
+    for one, said in [
+        (DeclaredTarget("here", python="no/python", wrap=("nice",)), "the interpreter, no/python, is not there"),
+        (DeclaredTarget("here", python="no-python"), "the interpreter, no-python, is not there"),
+        (DeclaredTarget("here", wrap=("~/no/wrap",)), "the command of wrap, ~/no/wrap, is not there"),
+    ]:
+        with pytest.raises(TargetError, match=f"target 'here': {said}"), open_target(one, {}, **folders):
+            pass
 
 
 @given(st.text(max_size=40))

@@ -119,7 +119,7 @@ def test_a_recording_needs_a_meter(make: Any) -> None:
 def test_a_device_that_publishes_nonsense_is_no_meter(make: Any, spec: Any) -> None:
     """A device's word is checked: what is no spec, and what is no recording, is a target's error."""
     target = make()
-    target._ask = lambda _: Frame({"spec": spec, "trace": spec}, {})
+    target._ask = lambda _, **__: Frame({"spec": spec, "trace": spec}, {})
     with pytest.raises(TargetError, match="nonsense"):
         target.open_meter("a:B", {})
     with pytest.raises(TargetError, match="no recording"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autoedge.targets import environment, file, link, reasons
+from autoedge.targets import deadline, environment, file, link, reasons
 from autoedge.targets.declared import read_targets
 
 PACKAGE = Path(file.__file__).parents[1]
@@ -26,7 +26,8 @@ def test_the_example_is_read(page: str, tmp_path: Path) -> None:
     path = tmp_path / "targets.yaml"
     path.write_text(example)
     targets = read_targets(path)
-    assert list(targets) == ["pi4", "pi4-one-core", "local"]
+    assert list(targets) == ["pi4", "pi4-one-core", "pi4-in-a-container", "local"]
+    assert [one.name for one in targets.values() if one.host in targets] == ["pi4-in-a-container"]
     assert targets["pi4"].python == environment.environment_python(targets["pi4"])
 
 
@@ -39,7 +40,7 @@ def test_keys_agree(page: str) -> None:
 def test_what_is_said_is_said(page: str) -> None:
     """Every message of the table of troubles stands in the code."""
     (table,) = re.findall(r"\| what is said \| what to do \|\n\|---.*?\n(.*)", page, re.DOTALL)
-    sources = [Path(module.__file__ or "") for module in (reasons, link)]
+    sources = [Path(module.__file__ or "") for module in (reasons, link, deadline)]
     sources += [PACKAGE / "agent" / name for name in ("bootstrap.py", "entry.py", "environment.py")]
     code = " ".join(path.read_text(encoding="utf-8") for path in sources)
     code = re.sub(r'"\s*f?"', "", code)  # long texts are written in pieces

@@ -39,6 +39,16 @@ def test_a_job_runs_on_the_device(make: Make, job: dict[str, Any], files: dict[s
         assert agent.stat().st_mtime_ns == before
 
 
+def test_a_look_leaves_nothing(make: Make, tmp_path: Path) -> None:
+    """Where no job ended, the agent leaves no folder behind, and a later one finds everything it needs."""
+    target = make()
+    for _ in range(2):
+        with target:
+            assert target.survey()["disk_free_mib"] > 0
+            assert len(list((tmp_path / "device" / "jobs").iterdir())) == 1
+        assert list((tmp_path / "device" / "jobs").iterdir()) == []
+
+
 def test_a_damaged_agent_is_sent_again(make: Make, tmp_path: Path) -> None:
     """An archive on the device whose bytes are not what its name says is replaced before it runs."""
     archive = tmp_path / "device" / "agents" / f"{agent_archive().sha256}.pyz"

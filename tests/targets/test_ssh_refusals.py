@@ -50,6 +50,26 @@ def test_unknown_host_key_stays_unknown_whatever_the_configuration_says(loopback
     assert empty.read_text() == ""
 
 
+@pytest.mark.parametrize("says", [{}, {"StrictHostKeyChecking": "accept-new"}])
+def test_an_unknown_jump_host_is_up_to_the_configuration(
+    loopback: Any, make: Make, monkeypatch: pytest.MonkeyPatch, says: dict[str, str]
+) -> None:
+    """A jump host's unknown key is refused, too, unless the user's own configuration says that it may be accepted."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE"):
+        monkeypatch.delenv(name, raising=False)  # a person could answer there
+    known = loopback.folder / f"jump-hosts-{len(says)}"
+    known.touch()
+    jump = loopback.client_config("jump", UserKnownHostsFile=known, **says).read_text()
+    config = loopback.client_config("through", ProxyJump="jump")
+    config.write_text(config.read_text() + jump.replace("Host device", "Host jump"))
+    target = make(ssh=("-F", str(config)))
+    if says:
+        assert target.probe().cores
+    else:
+        assert "has a host key that is not known here" in str(_refusal(target))
+    assert bool(known.read_text()) == bool(says)
+
+
 def test_changed_host_key(loopback: Any, make: Make) -> None:
     """A host that shows another key than before is told apart from an unknown one."""
     kind, key, *_ = (loopback.folder / "stranger.pub").read_text().split()

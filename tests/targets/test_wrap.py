@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from autoedge.targets.link import LostTargetError
 from autoedge.targets.local import LocalTarget
 
 if TYPE_CHECKING:
@@ -53,3 +56,10 @@ def test_another_wrap_is_another_device(tmp_path: Path) -> None:
         assert nice.device.machine == plain.device.machine
         assert nice.device.cores == plain.device.cores
         assert nice.device.fingerprint != plain.device.fingerprint
+
+
+def test_a_wrap_that_takes_too_much(tmp_path: Path) -> None:
+    """An agent that dies behind a command may have died of it, so the message names that command."""
+    folders = {"blobs": tmp_path / "blobs", "jobs": tmp_path / "jobs"}
+    with pytest.raises(LostTargetError, match=r"the agent ended .* `wrap`, prlimit --as=\d+, may leave it too little"):
+        LocalTarget({}, **folders, wrap=("prlimit", f"--as={40 * MIB}")).probe()

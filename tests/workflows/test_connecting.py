@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autoedge.errors import TargetError
+from autoedge.device import Device
+from autoedge.errors import IntentError, TargetError
 from autoedge.intent.load import load_intent
-from autoedge.targets.declared import DeclaredTarget
-from autoedge.workflows.connecting import connected, declared_targets
+from autoedge.targets.declared import DeclaredTarget, open_target
+from autoedge.workflows.connecting import connected, declared_targets, share_machines
 from autoedge.workflows.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -51,6 +52,18 @@ def test_without_a_targets_file(write_intent: Intent, place: Path, monkeypatch: 
     assert found == [DeclaredTarget("local")]
 
 
+def test_an_unknown_target_names_the_file_that_was_read(
+    write_intent: Intent, declare_in: Declare, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file after ``--targets`` is named when it was read, else the user's own."""
+    intent, own = load_intent(write_intent(targets="[pi5]")), place / "own.yaml"
+    lab = declare_in(place, jetson={}).rename(place / "lab.yaml")
+    monkeypatch.setenv("AUTOEDGE_TARGETS", str(own))
+    for file, named in ((lab, lab), (None, own)):
+        with pytest.raises(IntentError, match=f"target pi5 is not declared in {named};"):
+            declared_targets(intent, file)
+
+
 def test_targets_are_reached_side_by_side(tmp_path: Path) -> None:
     """Two targets that start only together are both reached; what cannot start is named with the reason."""
     meet = tmp_path / "meet.py"
@@ -74,6 +87,44 @@ def test_targets_are_reached_side_by_side(tmp_path: Path) -> None:
         assert all(target.device is not None for target in targets.values())
         assert list(away) == ["dead", "none"]
         assert all(f"target '{name}'" in reason for name, reason in away.items())
+
+
+@pytest.mark.parametrize(
+    ("targets", "together"),
+    [
+        ({"pi4": ("a", None), "one-core": ("a", "pi4")}, ["pi4 one-core"]),  # as a user writes it first
+        ({"one-core": ("a", "pi4"), "pi4": ("a", None)}, ["one-core pi4"]),
+        ({"pi4": ("a", None), "container": ("b", "pi4")}, ["pi4 container"]),
+        ({"x": ("a", "shelf"), "y": ("b", "shelf"), "z": ("c", None)}, ["x y", "z"]),
+        ({"x": ("a", "shelf"), "y": ("a", "wall"), "z": ("a", None)}, ["x y z"]),  # an id is never two machines
+        ({"x": ("a", "shelf"), "y": ("b", "shelf"), "z": ("b", None)}, ["x y z"]),
+        ({"w": ("a", None), "x": ("b", "shelf"), "y": ("c", "w"), "z": ("c", "shelf")}, ["w x y z"]),
+        ({"pi4": (None, None), "x": ("b", "pi4"), "y": ("c", "pi4"), "z": ("d", None)}, ["pi4 x y", "z"]),
+        ({"x": (None, None), "y": (None, None)}, ["x", "y"]),
+    ],
+)
+def test_which_targets_are_one_machine(
+    tmp_path: Path, targets: dict[str, tuple[str | None, str | None]], together: list[str]
+) -> None:
+    """Targets with one id are one machine, so are those with one host, and a host that is a target is that target."""
+    opened = []
+    for name, (identity, host) in targets.items():
+        opened.append(open_target(DeclaredTarget(name, host=host), {}, blobs=tmp_path, jobs=tmp_path))
+        if identity is not None:  # it was reached
+            opened[-1].device = Device(identity, "x86_64", "cpu", 1, 1, 1, "Linux", "3.11")
+    assert len({target.machine for target in opened}) == len(opened)
+    share_machines(opened)
+    machines: dict[str, list[str]] = {}
+    for target in opened:
+        machines.setdefault(target.machine, []).append(target.name)
+    assert [" ".join(names) for names in machines.values()] == together
+
+
+def test_two_targets_on_one_board_take_turns(tmp_path: Path) -> None:
+    """A second view of a board, declared with ``host``, is the same machine once both are reached."""
+    wanted = [DeclaredTarget("pi4"), DeclaredTarget("pi4-one-core", wrap=("taskset", "-c", "0"), host="pi4")]
+    with connected(wanted, RunFolder(tmp_path / "run"), tmp_path / "blobs") as (targets, _):
+        assert targets["pi4"].machine == targets["pi4-one-core"].machine
 
 
 def test_none_reached(tmp_path: Path) -> None:

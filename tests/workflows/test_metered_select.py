@@ -138,3 +138,16 @@ def test_a_declared_meter_that_is_not_there(place: Path, write_intent: Intent, d
     with pytest.raises((MeterError, TargetError), match="there is no such device"):
         autoedge.select(write_intent(**ENERGY), out=place / "run", targets=declared)
     assert _rows(place / "run") == []
+
+
+def test_a_declared_meter_that_cannot_be_opened_on_the_device(
+    place: Path, write_intent: Intent, declare_in: Declare
+) -> None:
+    """The message has its target once, and says what is wrong in words and not as an exception."""
+    declared = declare_in(place, e={"meter": {"type": "estimate"}})
+    intent = write_intent(targets="[e]", **{**ENERGY, "constraints": "[accuracy >= 50 %]"})
+    with pytest.raises(TargetError) as caught:
+        autoedge.select(intent, out=place / "run", targets=declared)
+    assert str(caught.value).count("target 'e'") == 1
+    assert "missing 2 required" in str(caught.value)
+    assert "Error" not in str(caught.value)
