@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def integrate(trace: Path, windows: Path | None = None, meter: MeterSpec | None = None) -> dict[str, Any]:
-    """Energy, mean power and energy per inference of each window of a trace, and the median over those not refused.
+    """Energy, mean power and energy per inference of each window of a trace, and the median over them.
 
     Args:
         trace: A folder with energy bins, or a CSV or Parquet file with ``time_s`` and ``power_w``.
@@ -47,16 +47,15 @@ def integrate(trace: Path, windows: Path | None = None, meter: MeterSpec | None 
         "meter": None if meter is None else spec.to_json(),
         "accuracy_from": spec.accuracy_from if spec.states_errors else UNSTATED,
         "median_mj_per_inference": _median(results),
+        "median_fit_mj_per_inference": _median([one for one in results if not one["refused"]]),
         "refused": sum(bool(one["refused"]) for one in results),
         "windows": results,
     }
 
 
 def _median(results: list[dict[str, Any]]) -> float | None:
-    """Over the windows that the meter was fit for; over all where it was fit for none."""
-    counted = [one for one in results if one["mj_per_inference"] is not None]
-    taken = [one for one in counted if not one["refused"]] or counted
-    return median(one["mj_per_inference"] for one in taken) if taken else None
+    counted = [one["mj_per_inference"] for one in results if one["mj_per_inference"] is not None]
+    return median(counted) if counted else None
 
 
 def _check_inside(works: tuple[Work, ...], recording: Trace, path: Path) -> None:

@@ -48,9 +48,13 @@ def render_energy(console: Console, document: Mapping[str, Any]) -> None:
 def _median(document: Mapping[str, Any]) -> Text:
     counted = [one for one in document["windows"] if one["mj_per_inference"] is not None]
     fit, windows = sum(not one["refused"] for one in counted), plural(len(counted), "window")
-    over = f", over the {fit} of {windows} that were fit" if fit else f", over all: none of {windows} was fit"
+    everything, figure = (
+        with_unit(_figure(document[name]), "mJ") for name in ("median_mj_per_inference", "median_fit_mj_per_inference")
+    )
+    over = f", over the {fit} of {windows} that were fit ({everything} over all)"
+    if not fit:
+        figure, over = everything, f", over all: none of {windows} was fit"
     over = "" if fit == len(counted) else over
-    figure = with_unit(_figure(document["median_mj_per_inference"]), "mJ")
     mark = ", estimated" if estimated(document) else ""
     return Text.assemble((f"median {figure} per inference{mark}", "bold"), over)
 

@@ -159,7 +159,7 @@ def test_an_integrated_estimate_says_so(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_median_says_which_windows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A median that leaves out refused windows says so, and so does one that has only those."""
     assert run(_trace(tmp_path, [GOOD, SHORT])) == 0
-    assert "median 750.00 mJ per inference, over the 1 of 2 windows that were fit" in capsys.readouterr().out
+    assert "median 750.00 mJ per inference, over the 1 of 2 windows that were fit (" in capsys.readouterr().out
     assert run(_trace(tmp_path, [SHORT, SHORT])) == 0
     shown = capsys.readouterr().out
     assert "median 5000.0 mJ per inference, over all: none of 2 windows was fit" in shown

@@ -303,15 +303,19 @@ def test_a_meter_of_a_reading(tmp_path: Path) -> None:
             read_meter(write_windows(tmp_path, form))
 
 
-def test_refused_windows_leave_the_median_alone(tmp_path: Path) -> None:
-    """The median is over windows that the meter is fit for, and over all only where it is fit for none."""
+def test_the_median_of_fit_windows_stands_beside_the_other(tmp_path: Path) -> None:
+    """Beside the median over all windows stands that over those that the meter is fit for, where there are any."""
     trace = write_csv(tmp_path)
     good, short = {"start_s": 0, "end_s": 15, "inferences": 100}, {"start_s": 1, "end_s": 2, "inferences": 1}
     found = integrate(trace, write_windows(tmp_path, [good, short]))
     assert found["refused"] == 1
-    assert found["median_mj_per_inference"] == found["windows"][0]["mj_per_inference"]
+    assert found["median_fit_mj_per_inference"] == found["windows"][0]["mj_per_inference"]
+    assert found["median_mj_per_inference"] == pytest.approx(
+        sum(one["mj_per_inference"] for one in found["windows"]) / 2
+    )
     found = integrate(trace, write_windows(tmp_path, [short, {**short, "inferences": 2}, {**good, "inferences": None}]))
     assert found["refused"] == 2
+    assert found["median_fit_mj_per_inference"] is None
     assert found["median_mj_per_inference"] == pytest.approx(0.75 * found["windows"][0]["mj_per_inference"])
 
 
