@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from autoedge.errors import MeasurementError, ModelError
 from autoedge.measurement import Phase, Status
-from autoedge.workflows.events import StageBegan
+from autoedge.workflows.events import Note, StageBegan
 from autoedge.workflows.schedule import Process, measure_all
 
 if TYPE_CHECKING:
@@ -41,8 +41,10 @@ def measure_baselines(run: Run, crew: Crew) -> None:
         TargetError: No target is left.
     """
     plan = planned(run)
-    run.ledger.require(len(plan))
+    warning = run.ledger.require(len(plan))
     run.tell(StageBegan("baseline", f"{len(plan)} processes"))
+    if warning:
+        run.tell(Note(warning, warning=True))
     have = {(row.candidate_id, row.replicate) for row in run.measurements if row.phase is Phase.BASELINE}
     begun = {run.candidates[name].target for name, _ in have}
     measure_all(run, crew, [one for one in plan if (one.candidate.candidate_id, one.replicate) not in have])

@@ -62,14 +62,19 @@ class Ledger:
         limit = self.budget.time_s
         return self.used + processes <= self.budget.measurements and (limit is None or self.seconds < limit)
 
-    def require(self, baselines: int) -> None:
+    def require(self, baselines: int) -> str:
         """Refuse a budget that the baselines alone exceed.
+
+        Returns:
+            What to know of one that leaves no room to confirm beside them; empty where it does.
 
         Raises:
             IntentError: Says how much is needed.
         """
+        advice = f"give at least {baselines + 2 * FIRST_LOOK}, which leaves room to confirm"
+        taken = f"budget.measurements: the baselines alone take {baselines} measurements"
         if self.budget.measurements < baselines:
-            raise IntentError(
-                f"budget.measurements: the baselines alone take {baselines} measurements, but the budget is "
-                f"{self.budget.measurements}; give at least {baselines + 2 * FIRST_LOOK}, which leaves room to confirm"
-            )
+            raise IntentError(f"{taken}, but the budget is {self.budget.measurements}; {advice}")
+        if self.budget.measurements < baselines + 2 * FIRST_LOOK:
+            return f"{taken} of {self.budget.measurements}, so that nothing can be decided; {advice}"
+        return ""

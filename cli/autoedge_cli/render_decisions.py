@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from autoedge.workflows.budget import FIRST_LOOK
 from autoedge_cli.render_configuration import identity
 from autoedge_cli.render_figures import ESTIMATE, NONE, bare, estimated, metric_of, number, points, span, unit_of
 from autoedge_cli.render_text import heading, lines, outcome, said, say, show, table
@@ -85,9 +86,17 @@ def render_openings(console: Console, verdict: Mapping[str, Any]) -> None:
         for advice in dict.fromkeys(_advice(one, verdict["used"]) for one in verdict["chosen"]["decisions"]):
             if advice:
                 say(console, said(advice))
+        if verdict["chosen"]["phase"] != "confirm":
+            say(console, f"confirm rounds: raise {_short_of(verdict['used'])}; the chosen candidate was not confirmed")
     elif not rows:
         say(console, "no single limit: every candidate misses at least two; relax more than one")
     lines(console, rows, _MOST)
+
+
+def _short_of(used: Mapping[str, Any]) -> str:
+    """Which part of the budget kept the confirm rounds from beginning."""
+    enough = used["measurements"] + 2 * FIRST_LOOK
+    return "budget.time" if enough <= used["budget"] else f"budget.measurements (now {used['budget']}) to {enough}"
 
 
 def _relaxation(one: Mapping[str, Any]) -> Text:

@@ -238,6 +238,20 @@ def test_advice(finish: Finish, printed: Callable[..., str], decision: Callable[
     assert "memory_peak" not in flat
 
 
+@pytest.mark.parametrize(
+    ("budget", "told"), [(8, "raise budget.measurements (now 8) to 16;"), (60, "raise budget.time; the chosen")]
+)
+def test_advice_where_nothing_was_confirmed(
+    finish: Finish, printed: Callable[..., str], budget: int, told: str
+) -> None:
+    """A verdict that is open for want of confirm rounds says which part of the budget they lacked."""
+    verdict, front = finish("undecided")
+    verdict["chosen"] |= {"phase": "search", "decisions": []}
+    verdict["used"] |= {"measurements": 4, "budget": budget}
+    flat = " ".join(printed(verdict, front).split("What would decide it")[1].split())
+    assert told in flat
+
+
 def test_failures_and_left_out(finish: Finish, printed: Callable[..., str]) -> None:
     """Failures are told by reason with counts; models that miss the same for one reason share a line."""
     flat = " ".join(printed(*finish()).split())

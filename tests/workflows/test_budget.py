@@ -146,4 +146,6 @@ def test_a_budget_smaller_than_the_baselines_is_refused(ledger: Callable[..., Le
         "budget.measurements: the baselines alone take 8 measurements, but the budget is 5; give at least 20, "
         "which leaves room to confirm"
     )
-    ledger(8).require(8)
+    assert "so that nothing can be decided; give at least 20" in ledger(8).require(8)
+    assert "of 19, so that nothing" in ledger(19).require(8)
+    assert ledger(20).require(8) == ""
