@@ -15,6 +15,7 @@ from autoedge.bench.loads import LoadPower
 from autoedge.bench.power_fit import FittedPower
 from autoedge.errors import DataError
 from autoedge.meters.spec import MeterSpec
+from autoedge.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,12 +68,7 @@ class Calibration:
             "model": None if self.model is None else self.model.to_json(),
         }
         path = _path(self.fingerprint, finished=self.model is not None)
-        part = path.with_suffix(".tmp")
-        with part.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(form, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_whole(path, json.dumps(form, indent=1) + "\n")
         if self.model is not None:
             with suppress(FileNotFoundError):
                 _path(self.fingerprint, finished=False).unlink()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from autoedge.intent.problem import escaped
 from autoedge.metric import METRICS
+from autoedge.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -83,13 +83,3 @@ def _safe_cell(value: Any) -> Any:
         return value
     text = escaped(value)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

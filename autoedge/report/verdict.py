@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from autoedge.report.front import write_whole
+from autoedge.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,11 +17,11 @@ from autoedge.errors import SpaceError, StoreError, TargetError
 from autoedge.intent.dump import dump_resolved
 from autoedge.meters.spec import MeterSpec
 from autoedge.models.cache import VariantCache
-from autoedge.report.front import write_whole
 from autoedge.space.declaration import SpaceFile, read_space_file
 from autoedge.space.space import LeftOut, Space
 from autoedge.store.store import Store
 from autoedge.targets.declared import LOCAL
+from autoedge.whole import write_whole
 from autoedge.workflows.connecting import connected, declared_targets
 from autoedge.workflows.events import Lost, Note, StageBegan, silent
 from autoedge.workflows.folder import RunFolder, cache_root
@@ -32,7 +32,7 @@ from autoedge.workflows.site import Site, none_left
 from autoedge.workflows.variants import VariantShelf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from autoedge.bench.energy_estimate import PowerEstimate
     from autoedge.bench.metering import Metering
@@ -100,16 +100,9 @@ def opened_run(
                 devices = stored_devices(store) | found
                 store.set_fact("devices", {name: asdict(device) for name, device in devices.items()})
                 specs = {name: metering.spec.to_json() for name, metering in meterings.items()}
-                # What a target that is away was measured with keeps its rows in force.
-                kept = {name: spec for name, spec in (store.fact("meters") or {}).items() if name in away}
-                store.set_fact("meters", kept | specs)
-                fitted = {
-                    name: model.to_json()
-                    for name, device in found.items()
-                    if name not in specs and (model := calibrated(device)) is not None
-                }
-                kept = {name: form for name, form in (store.fact("power models") or {}).items() if name in away}
-                store.set_fact("power models", kept | fitted)
+                _set_by_target(store, "meters", specs, away)
+                bare = {name: calibrated(device) for name, device in found.items() if name not in specs}
+                _set_by_target(store, "power models", {name: m.to_json() for name, m in bare.items() if m}, away)
                 parts = _Parts(prepared, folder, store, cache, listener, meterings)
                 run = parts.run(devices, away, targets)
                 if not run.reachable:
@@ -125,6 +118,12 @@ def opened_run(
                 yield run, {name: target for name, target in targets.items() if name not in run.away}
         finally:
             store.close()
+
+
+def _set_by_target(store: Store, name: str, found: Mapping[str, Any], away: Collection[str]) -> None:
+    """Keep a fact of each target; what one that is away was measured with stays, so that its rows stay in force."""
+    kept = {target: fact for target, fact in (store.fact(name) or {}).items() if target in away}
+    store.set_fact(name, {**kept, **found})
 
 
 def _claim(run: Run, targets: Mapping[str, Target]) -> None:
@@ -264,7 +263,7 @@ class _Parts:
             variant_of=shelf.variant,
             variant_key=shelf.key,
             metering=self.meterings.get(name),
-            estimate=estimate if estimate.model_id else None,
+            estimate=estimate,
             wanted=frozenset(self._decided()),
             soak_s=soak_seconds(self.prepared.intent.protocol.preset, self.prepared.intent.protocol.overrides),
         )

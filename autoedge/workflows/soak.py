@@ -26,7 +26,7 @@ from autoedge.bench.sustained import judge, power_source
 from autoedge.candidate import Candidate
 from autoedge.errors import IntentError, TargetError
 from autoedge.measurement import Phase, Source
-from autoedge.report.front import write_whole
+from autoedge.whole import write_whole
 from autoedge.workflows.connecting import connected
 from autoedge.workflows.folder import RunFolder, cache_root
 from autoedge.workflows.metering import meter_of

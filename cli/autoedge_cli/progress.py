@@ -6,22 +6,22 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Self, TextIO
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from autoedge.workflows.events import Lost, Measured, Note, StageBegan
+from autoedge_cli.live import started_live
 from autoedge_cli.progress_state import State
 from autoedge_cli.render_text import printable, said
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.live import Live
 
     from autoedge.workflows.events import Event
 
 # Twice a second is smooth enough to watch and costs a few thousandths of a core.
-_REFRESH_HZ = 2
 _FLIGHTS = 3
 _BAR = 36
 _NOTE = 300
@@ -44,16 +44,7 @@ class Progress:
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        console = Console(file=self._stream, markup=False, highlight=False, emoji=False)
-        if self._stream.isatty() and not console.is_dumb_terminal:
-            self._live = Live(
-                console=console,
-                get_renderable=self._picture,
-                refresh_per_second=_REFRESH_HZ,
-                transient=True,
-                redirect_stdout=False,  # standard output is for results, and may go elsewhere
-            )
-            self._live.start()
+        self._live = started_live(self._stream, self._picture)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,21 +6,20 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self, TextIO
 
-from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from autoedge.measurement import Source
+from autoedge_cli.live import started_live
 from autoedge_cli.render_configuration import words
 from autoedge_cli.render_figures import ESTIMATE, duration, number
 from autoedge_cli.render_text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.live import Live
 
     from autoedge.workflows.soak import SoakState
 
-_REFRESH_HZ = 2
 _A_LINE_S = 60.0
 
 
@@ -39,16 +38,7 @@ class SoakProgress:
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        console = Console(file=self._stream, markup=False, highlight=False, emoji=False)
-        if self._stream.isatty() and not console.is_dumb_terminal:
-            self._live = Live(
-                console=console,
-                get_renderable=self._picture,
-                refresh_per_second=_REFRESH_HZ,
-                transient=True,
-                redirect_stdout=False,
-            )
-            self._live.start()
+        self._live = started_live(self._stream, self._picture)
         return self
 
     def __exit__(self, *_: object) -> None:

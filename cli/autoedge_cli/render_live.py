@@ -6,17 +6,15 @@ import math
 import sys
 from typing import TYPE_CHECKING, Self, TextIO
 
-from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
+from autoedge_cli.live import started_live
 from autoedge_cli.render_figures import number
 from autoedge_cli.render_text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-_REFRESH_HZ = 5
+    from rich.live import Live
 
 
 class LiveReading:
@@ -39,16 +37,7 @@ class LiveReading:
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        console = Console(file=self._stream, markup=False, highlight=False, emoji=False)
-        if self._stream.isatty() and not console.is_dumb_terminal:
-            self._live = Live(
-                console=console,
-                get_renderable=self.line,
-                refresh_per_second=_REFRESH_HZ,
-                transient=True,
-                redirect_stdout=False,
-            )
-            self._live.start()
+        self._live = started_live(self._stream, self.line)
         return self
 
     def __exit__(self, *_: object) -> None:
