@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from autoedge.search.repair import RepairedSampler, free_candidates
 from autoedge.search.sampler import SurrogateSampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
@@ -60,7 +61,10 @@ def _gp(grid: Grid, seed: int) -> BaseSampler:  # noqa: ARG001 - one signature f
     return GPSampler(seed=seed)
 
 
-STRATEGIES: Mapping[str, Callable[[Grid, int], BaseSampler]] = {
+Maker = Callable[[Grid, int], BaseSampler]
+"""Makes the sampler of a strategy, for the candidates there are and a seed."""
+
+STRATEGIES: Mapping[str, Maker] = {
     "surrogate": lambda grid, seed: SurrogateSampler(seed, pool=grid),
     "tpe": lambda _, seed: TPESampler(seed=seed, multivariate=True),
     "nsga2": lambda _, seed: NSGAIISampler(seed=seed, population_size=16),
@@ -70,21 +74,22 @@ STRATEGIES: Mapping[str, Callable[[Grid, int], BaseSampler]] = {
 }
 
 
-def make_sampler(strategy: str, *, pool: Pool | Grid, seed: int) -> BaseSampler:
+def make_sampler(strategy: str | Maker, *, pool: Pool | Grid, seed: int) -> BaseSampler:
     """Make the sampler of a strategy, kept to the candidates of a pool.
 
     Args:
-        strategy: One of ``STRATEGIES``.
+        strategy: One of ``STRATEGIES``, or what makes a sampler of one's own.
         pool: What may be chosen.
         seed: Of everything random in it.
 
     Raises:
         IntentError: There is no such strategy, or what it needs is not installed.
     """
-    if strategy not in STRATEGIES:
+    if isinstance(strategy, str) and strategy not in STRATEGIES:
         raise IntentError(f"search.strategy is one of {', '.join(STRATEGIES)}, but got {strategy!r}")
+    maker = STRATEGIES[strategy] if isinstance(strategy, str) else strategy
     grid = pool if isinstance(pool, Grid) else Grid(pool)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        inner = STRATEGIES[strategy](grid, seed)
+        inner = maker(grid, seed)
     return RepairedSampler(inner, grid, seed=seed)

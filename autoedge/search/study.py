@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autoedge.errors import StoreError
 from autoedge.search.pool import Grid
 from autoedge.search.repair import ABANDONED, free_candidates
-from autoedge.search.strategies import make_sampler
+from autoedge.search.strategies import Maker, make_sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -85,7 +85,7 @@ class Board:
         name: Of the study, which is made when missing.
         pool: The candidates.
         objectives: Name and direction of each.
-        strategy: One of ``autoedge.search.strategies.STRATEGIES``.
+        strategy: One of ``autoedge.search.strategies.STRATEGIES``, or what makes a sampler.
         seed: Of the strategy.
         candidate_id: The id that people see for a candidate's index.
 
@@ -102,7 +102,7 @@ class Board:
         *,
         pool: Pool,
         objectives: Sequence[Objective],
-        strategy: str = "surrogate",
+        strategy: str | Maker = "surrogate",
         seed: int = 0,
         candidate_id: Callable[[int], str] = str,
     ) -> None:

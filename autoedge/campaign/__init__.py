@@ -1,0 +1,1 @@
+"""Campaigns: sets of results with their card, as read, written, and offered to a search."""
