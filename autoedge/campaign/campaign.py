@@ -98,14 +98,12 @@ def write_campaign(folder: Path, card: Card, frame: pd.DataFrame) -> None:
 
 
 def _rows(path: Path) -> pd.DataFrame:
+    if path.is_symlink() or not path.is_file():
+        raise DataError(f"{path}: the card names these rows, but they are not there")
+    if path.stat().st_size > MOST_ROWS_BYTES:
+        raise DataError(f"{path}: rows have at most {MOST_ROWS_BYTES:,} bytes")
     try:
-        if path.is_symlink() or not path.is_file():
-            raise DataError(f"{path}: the card names these rows, but they are not there")
-        if path.stat().st_size > MOST_ROWS_BYTES:
-            raise DataError(f"{path}: rows have at most {MOST_ROWS_BYTES:,} bytes")
         return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except DataError:
-        raise
     except Exception as error:  # pandas and pyarrow raise many kinds on damaged files
         raise DataError(f"{path}: the rows cannot be read ({' '.join(str(error).split())[:200]})") from error
 

@@ -66,10 +66,9 @@ class Table:
         for name, column in card.knobs.items():
             ordered = column.type != "categorical"
             found = self.frame[name].to_numpy()
-            levels, codes = np.unique(found, return_inverse=True) if ordered else _first_seen(found)
-            whole = column.type == "int"
-            plain = [int(level) if whole else level.item() if hasattr(level, "item") else level for level in levels]
-            self.knobs[name] = Knob(name, tuple(plain), ordered)
+            codes, levels = pd.factorize(found, sort=ordered)
+            number = int if column.type == "int" else float
+            self.knobs[name] = Knob(name, tuple(map(number, levels) if ordered else levels.tolist()), ordered)
             columns.append(codes)
         self.codes = np.stack(columns, axis=1).astype(np.int32)
         limited = {limit.metric for limit in limits}
@@ -131,8 +130,3 @@ def _settled(card: Card, frame: pd.DataFrame) -> pd.DataFrame:
         rest = frame.drop_duplicates(list(card.knobs)).drop(columns=middle)
         frame = rest.merge(settled, on=list(card.knobs))
     return frame.reset_index(drop=True)
-
-
-def _first_seen(values: NDArray[np.object_]) -> tuple[Sequence[object], NDArray[np.intp]]:
-    codes, levels = pd.factorize(values)
-    return list(levels), codes

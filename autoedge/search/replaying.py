@@ -12,19 +12,18 @@ from autoedge.search.study import Board
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Protocol
+    from typing import Literal, Protocol
 
     import numpy as np
     from numpy.typing import NDArray
 
     from autoedge.search.pool import Pool
     from autoedge.search.strategies import Maker
-    from autoedge.search.study import Objective
 
     class Recorded(Pool, Protocol):
         """A pool whose every candidate is measured already."""
 
-        objectives: Mapping[str, Objective]
+        objectives: Mapping[str, Literal["minimize", "maximize"]]
         values: NDArray[np.float64]
 
         def constraints_of(self, row: int) -> Mapping[str, float]:

@@ -1,0 +1,66 @@
+"""Results of one target by the names of their columns, so that those of several targets can be joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from autoedge.campaign.table import Table
+
+    Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Candidates with what is known of them and, where they were measured, their values.
+
+    Attributes:
+        name: Of the target, or of campaign and target.
+        knobs: By name, shape (n,): a level for each candidate, a number where the knob is ordered.
+        ordered: Which knobs are ordered numbers.
+        features: By name, shape (n,): numbers known before measuring, NaN where unknown.
+        values: By metric, shape (n,): on a scale on which differences count, NaN where unknown; empty for candidates
+            that are only to be predicted.
+    """
+
+    name: str
+    knobs: Mapping[str, NDArray[Any]]
+    ordered: frozenset[str]
+    features: Mapping[str, Array] = field(default_factory=dict)
+    values: Mapping[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.knobs.values())))
+
+    def take(self, rows: NDArray[np.intp]) -> Results:
+        """Some of the candidates."""
+        return Results(
+            self.name,
+            {name: column[rows] for name, column in self.knobs.items()},
+            self.ordered,
+            {name: column[rows] for name, column in self.features.items()},
+            {name: column[rows] for name, column in self.values.items()},
+        )
+
+
+def results_of(table: Table) -> Results:
+    """All candidates of a table with their values, on the scale of its card."""
+    names, matrix = table.features()
+    knobs = {
+        name: np.asarray(knob.levels, dtype=float if knob.ordered else object)[codes]
+        for (name, knob), codes in zip(table.knobs.items(), table.codes.T, strict=True)
+    }
+    return Results(
+        name=table.name,
+        knobs=knobs,
+        ordered=frozenset(name for name, knob in table.knobs.items() if knob.ordered),
+        features=dict(zip(names, matrix.T, strict=True)),
+        values=dict(zip(table.objectives, table.values.T, strict=True)),
+    )
