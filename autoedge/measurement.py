@@ -31,11 +31,16 @@ class Phase(StrEnum):
 
 
 class Status(StrEnum):
-    """How a measurement ended."""
+    """How a measurement ended: with figures, with a reason, with figures that say nothing, or before its end.
+
+    What was stopped before its end has figures that a full measurement would surely have had within their intervals;
+    they count as measured nowhere.
+    """
 
     OK = "ok"
     FAILED = "failed"
     INVALID = "invalid"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True)

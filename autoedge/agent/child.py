@@ -81,6 +81,12 @@ class Child:
         for line in iter(lambda: self.process.stdout.readline(_LINE), b""):  # type: ignore[union-attr]
             self._tail.append(line.decode("utf-8", "replace").rstrip())
 
+    def tell(self, answer: Any) -> None:
+        """Answer the look that the worker shows."""
+        with contextlib.suppress(OSError, ValueError):  # it died meanwhile; its end will say why
+            assert self.process.stdin is not None  # noqa: S101 - for the type checker: PIPE was asked for
+            write_frame(self.process.stdin, {"answer": answer})
+
     def resident_mib(self) -> float:
         """Resident memory now; 0 once it has ended."""
         try:

@@ -2,7 +2,8 @@
 
 Phases: idle with an empty runtime, cold start, idle with the model loaded, warm-up to steady state, the latency window,
 peak memory, the energy windows, idle again, the workload's own rate, a soak, and the model's outputs on evaluation
-data. Idle, energy, rate and soak are there when the job asks for them. Nothing is computed here that the host can.
+data. Idle, energy, rate and soak are there when the job asks for them; a host that looks on may end it early (see
+``looks``). Nothing is computed here that the host can.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ import resource
 import time
 from array import array
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import numpy as np
 
 from autoedge.agent import machine, soaking, stretches
 from autoedge.agent.clocking import clock_seconds
+from autoedge.agent.evaluation import Evaluation
 from autoedge.agent.feed import Feed
+from autoedge.agent.looks import FIRST_BLOCK, WINDOW, Looks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from autoedge.runtimes.base import Runtime, Session
+    from autoedge.agent.looks import Ask
+    from autoedge.runtimes.base import Runtime
 
     Report = Callable[[str], None]
 
@@ -31,7 +35,9 @@ _DISTINCT_BATCHES = 16
 _TIMER_PAIRS = 10_000
 
 
-def run_job(job: Mapping[str, Any], expected: np.ndarray | None, runtime: Runtime, report: Report) -> Any:
+def run_job(
+    job: Mapping[str, Any], expected: np.ndarray | None, runtime: Runtime, report: Report, ask: Ask | None = None
+) -> Any:
     """Measure one candidate in this process.
 
     Args:
@@ -43,11 +49,15 @@ def run_job(job: Mapping[str, Any], expected: np.ndarray | None, runtime: Runtim
         expected: Scores of the first samples as another candidate with the same outputs gave them, for ``probe``.
         runtime: The engine.
         report: Called with the name of each phase as it begins.
+        ask: Shows the host a look and waits for its answer; None for a job that runs through.
 
     Returns:
         The reply's JSON object and its arrays (``latency_ns``, ``warmup_ns``, ``scores``, ``at_rate_ns``, the soak's).
+
+    Raises:
+        StoppedError: The host had seen enough.
     """
-    protocol, power = job["protocol"], job.get("power")
+    protocol, power, looks = job["protocol"], job.get("power"), Looks(ask)
     marks = []
     report("runtime")
     version = runtime.version()
@@ -61,11 +71,17 @@ def run_job(job: Mapping[str, Any], expected: np.ndarray | None, runtime: Runtim
     if power:
         report("idle, loaded")
         marks.append(stretches.rest("loaded", power))
+    evaluation = Evaluation(job, expected, session, looks)
+    known = {"cold_start_ns": cold_ns, "memory_empty_mib": before}
     report("warm-up")
-    warmup, steady = _warm_up(call, feed, protocol)
+    begun = _begin(call, feed, protocol)
+    if looks.show(FIRST_BLOCK, {**known, **begun.counters}, {"calls_ns": np.array(begun.times, np.int64)}):
+        _evaluate_early(evaluation, report)
+    warmup, steady = _warm_up(call, feed, protocol, begun)
     report("latency")
     window, counters = _window(call, feed, protocol)
-    peak = machine.peak_memory_mib()
+    peak = max(machine.peak_memory_mib(), begun.counters["memory_peak_mib"])
+    looks.show(WINDOW, {**known, "memory_peak_mib": peak, **counters}, {"calls_ns": np.frombuffer(window, np.int64)})
     arrays = {"latency_ns": np.frombuffer(window, np.int64), "warmup_ns": np.frombuffer(warmup, np.int64)}
     if power:
         found, used = _energy(call, feed, power, report)
@@ -87,14 +103,24 @@ def run_job(job: Mapping[str, Any], expected: np.ndarray | None, runtime: Runtim
         "memory_peak_mib": peak,
         "memory_empty_mib": before,
         "timer_ns": _timer_ns(),
+        "first_block": {"calls": begun.calls, **begun.counters},
         **counters,
     }
-    if job["evaluate"] != "no":
-        report("evaluation")
-        scores, whole = _evaluate(job, expected, session)
-        arrays["scores"] = scores
+    if evaluation.wanted:
+        if not evaluation.done:
+            report("evaluation")
+        arrays["scores"], whole = evaluation.scores()
         body["evaluated"] = "full" if whole else "probe"
     return body, arrays
+
+
+def _evaluate_early(evaluation: Evaluation, report: Report) -> None:
+    """The outputs before the window, whose peak memory is then told without theirs."""
+    if evaluation.wanted:
+        report("evaluation")
+        evaluation.make()
+        machine.forget_peak_memory()
+        report("warm-up")
 
 
 def _cold_start(job: Mapping[str, Any], runtime: Runtime) -> Any:
@@ -110,32 +136,54 @@ def _cold_start(job: Mapping[str, Any], runtime: Runtime) -> Any:
     return session, call, first, (loaded - start) + (done - ready), loaded - start
 
 
-def _warm_up(call: Any, batches: Any, protocol: Mapping[str, Any]) -> tuple[array[int], bool]:
-    """Call until two blocks in a row agree; block = max(10 calls, a share of the warm-up time)."""
-    times: array[int] = array("q")
-    begun = time.perf_counter_ns()
-    deadline = begun + int(protocol["warmup_cap_seconds"] * 1e9)
-    least = begun + int(protocol["warmup_seconds"] * 1e9)
-    block_ns = int(protocol["block_seconds"] * 1e9)
-    medians: list[float] = []
+class _Begun(NamedTuple):
+    """The first block of a warm-up."""
+
+    times: array[int]
+    calls: int
+    counters: dict[str, Any]
+
+
+def _begin(call: Any, batches: Any, protocol: Mapping[str, Any]) -> _Begun:
+    """The first block, with counters around it: the earliest that can be said of a candidate's speed."""
+    before, begun = _counters(), time.perf_counter_ns()
+    times = _block(call, batches, protocol, begun + int(protocol["warmup_cap_seconds"] * 1e9))
+    window_ns, after = time.perf_counter_ns() - begun, _counters()
+    spent = {name: after[name] - before[name] for name in before}
+    return _Begun(times, len(times), {"window_ns": window_ns, "memory_peak_mib": machine.peak_memory_mib(), **spent})
+
+
+def _block(call: Any, batches: Any, protocol: Mapping[str, Any], deadline_ns: int) -> array[int]:
+    """Calls for a share of the warm-up time, a few at least; none after the deadline."""
+    block: array[int] = array("q")
+    end = time.perf_counter_ns() + int(protocol["block_seconds"] * 1e9)
+    while len(block) < protocol["block_calls"] or time.perf_counter_ns() < end:
+        start = time.perf_counter_ns()
+        call(batches[len(block) % len(batches)])
+        done = time.perf_counter_ns()
+        block.append(done - start)
+        if done > deadline_ns:
+            break
+    return block
+
+
+def _warm_up(call: Any, batches: Any, protocol: Mapping[str, Any], begun: _Begun) -> tuple[array[int], bool]:
+    """Go on until two blocks in a row agree; block = max(10 calls, a share of the warm-up time)."""
+    times = begun.times
+    start = time.perf_counter_ns() - begun.counters["window_ns"]  # what came in between was no warm-up
+    deadline = start + int(protocol["warmup_cap_seconds"] * 1e9)
+    least = start + int(protocol["warmup_seconds"] * 1e9)
+    medians = [float(np.median(np.frombuffer(times, np.int64)))]
     while True:
-        block: array[int] = array("q")
-        block_end = time.perf_counter_ns() + block_ns
-        while len(block) < protocol["block_calls"] or time.perf_counter_ns() < block_end:
-            start = time.perf_counter_ns()
-            call(batches[len(block) % len(batches)])
-            end = time.perf_counter_ns()
-            block.append(end - start)
-            if end > deadline:
-                break
-        times.extend(block)
-        medians.append(float(np.median(np.frombuffer(block, np.int64))))
         now = time.perf_counter_ns()
         agree = len(medians) > 1 and abs(medians[-1] / medians[-2] - 1) <= protocol["block_tolerance"]
         if len(times) >= protocol["warmup_calls"] and now >= least and agree:
             return times, True
         if now > deadline:
             return times, False
+        block = _block(call, batches, protocol, deadline)
+        times.extend(block)
+        medians.append(float(np.median(np.frombuffer(block, np.int64))))
 
 
 def _window(call: Any, batches: Any, protocol: Mapping[str, Any]) -> tuple[array[int], dict[str, Any]]:
@@ -195,23 +243,3 @@ def _timer_ns() -> float:
         start = clock()
         pairs[index] = clock() - start
     return float(np.median(pairs))
-
-
-def _evaluate(job: Mapping[str, Any], expected: np.ndarray | None, session: Session) -> tuple[np.ndarray, bool]:
-    """Scores of all samples, or of the first ones alone where they agree with ``expected``."""
-    call = session.bind([job["scores"]])
-    feed = Feed(session.inputs, job)
-    if job["evaluate"] == "probe" and expected is not None:
-        probe = _scores(call, feed, len(expected))
-        same = probe.shape == expected.shape and np.array_equal(probe.argmax(-1), expected.argmax(-1))
-        if same and np.allclose(probe, expected, rtol=0, atol=job["tolerance"]):
-            return probe, False
-    return _scores(call, feed, None), True
-
-
-def _scores(call: Any, feed: Feed, samples: int | None) -> np.ndarray:
-    pieces = []
-    for batch, valid in feed.stream(samples):
-        output = np.asarray(call(batch)[0])[:valid]
-        pieces.append(output.reshape(valid, -1).astype(np.float32))
-    return np.concatenate(pieces) if pieces else np.empty((0, 0), np.float32)

@@ -2,7 +2,8 @@
 
 Commands are frames with a ``do``: ``hello``, ``clock``, ``survey``, ``meters``, ``meter``, ``record``, ``have``,
 ``put``, ``run``, ``cancel``, ``enough``, ``waiting``, ``fetch``, ``ack``. Each is answered by one frame, but for the
-two that stop a job; ``run`` sends ``phase`` frames before its answer. When standard input closes, the agent kills its
+two that stop a job; ``run`` sends ``phase`` frames before its answer, and ``look`` frames where the job asks for looks,
+each of which waits for ``go``, ``stop`` or ``evaluate``. When standard input closes, the agent kills its
 worker and ends; a jobs folder in which nothing was ever kept goes with it.
 """
 
@@ -18,6 +19,7 @@ from autoedge.agent import machine
 from autoedge.agent.blobs import Blobs
 from autoedge.agent.child import Child, failure_of
 from autoedge.agent.frames import NONSENSE, VERSION, WAITING, Frame, FrameError, read_frame, write_frame
+from autoedge.agent.looks import ANSWERS
 from autoedge.agent.soaking import end_soak, in_soak
 from autoedge.agent.spool import Spool
 from autoedge.agent.turn import Turn
@@ -66,7 +68,7 @@ class Agent:
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
             sender, frame = self._inbox.get()
-            if sender != "host" or frame.body.get("do") in _STOPS:
+            if sender != "host" or frame.body.get("do") in (*_STOPS, *ANSWERS):
                 continue  # too late: what was to be stopped has ended
             try:
                 body, arrays = self._answer(frame)
@@ -187,7 +189,8 @@ class Agent:
         body = {**body, "job": job["id"], "key": job["key"], **observed}
         reply_arrays = {**reply_arrays, **traces}
         body.update(started=started, duration_s=time.monotonic() - begun)
-        self._spool.keep(job["id"], body, reply_arrays)
+        if "stopped" not in body:  # why it was stopped only this host knows: to another it would say nothing
+            self._spool.keep(job["id"], body, reply_arrays)
         return body, reply_arrays
 
     def _wait_for_turn(self) -> bool:
@@ -229,13 +232,27 @@ class Agent:
             if sender is not child:
                 continue  # the last words of an earlier worker
             if isinstance(frame, Frame) and not reply_of(frame.body):
-                child.phase = str(frame.body.get("phase", child.phase))
-                write_frame(self._answers, {"phase": watch.phase(child.phase)})
+                self._pass_on(frame, child, watch)
                 continue
-            reason = failure_of(frame, child)
-            if reason is not None:
-                return {"failed": reason, "traceback": getattr(frame, "body", {}).get("traceback", "")}, {}
-            return {"done": frame.body["done"]}, frame.arrays
+            return _ending(frame, child)
+
+    def _pass_on(self, frame: Frame, child: Child, watch: Watch) -> None:
+        """What a worker says before its reply: a look, or the phase that it enters."""
+        if "look" in frame.body:
+            write_frame(self._answers, {"look": frame.body["look"]}, frame.arrays)
+            return
+        child.phase = str(frame.body.get("phase", child.phase))
+        write_frame(self._answers, {"phase": watch.phase(child.phase)})
+
+
+def _ending(frame: Frame | FrameError | None, child: Child) -> Answer:
+    """The answer that a worker's last message makes."""
+    reason = failure_of(frame, child)
+    if reason is not None or not isinstance(frame, Frame):
+        return {"failed": reason, "traceback": getattr(frame, "body", {}).get("traceback", "")}, {}
+    if "stopped" in frame.body:
+        return {"stopped": frame.body["stopped"]}, {}
+    return {"done": frame.body["done"]}, frame.arrays
 
 
 def _exceeded(child: Child, limits: Mapping[str, float]) -> str:
@@ -249,7 +266,10 @@ def _exceeded(child: Child, limits: Mapping[str, float]) -> str:
 
 
 def _stopped(child: Child, command: Any) -> bool:
-    """Whether a command ends the job; a soak is told to end by itself, with what it has."""
+    """Whether a command ends the job; a soak is told to end by itself, with what it has, and a look is answered."""
+    if command in ANSWERS:
+        child.tell(command)
+        return False
     if command == "enough" and in_soak(child.phase):
         end_soak(child.process.pid)
         return False

@@ -7,11 +7,17 @@ import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable
 
 from autoedge.agent.frames import read_frame, write_frame
+from autoedge.agent.looks import StoppedError
 from autoedge.agent.orphan import die_with_parent
 from autoedge.errors import AutoEdgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
 
 
 def main() -> None:
@@ -32,8 +38,14 @@ def main() -> None:
             module, _, name = frame.body["runtime"].partition(":")
             runtime = getattr(import_module(module), name)()
             body, arrays = run_job(
-                frame.body, frame.arrays.get("expected"), runtime, lambda phase: write_frame(out, {"phase": phase})
+                frame.body,
+                frame.arrays.get("expected"),
+                runtime,
+                lambda phase: write_frame(out, {"phase": phase}),
+                _asking(out) if frame.body.get("looks") else None,
             )
+        except StoppedError as stopped:
+            write_frame(out, {"stopped": str(stopped)})
         except AutoEdgeError as error:
             write_frame(out, {"failed": str(error)})
         except MemoryError:
@@ -45,6 +57,19 @@ def main() -> None:
             write_frame(out, {"done": body}, arrays)
 
 
+def _asking(out: BinaryIO) -> Callable[[dict[str, Any], Mapping[str, np.ndarray]], Any]:
+    """Shows a look to the host and waits for its answer on standard input."""
+
+    def ask(body: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+        write_frame(out, {"look": body}, arrays)
+        answer = read_frame(sys.stdin.buffer)
+        if answer is None:
+            raise SystemExit  # the agent is gone
+        return answer.body.get("answer")
+
+    return ask
+
+
 def _volunteer_for_the_oom_killer() -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
@@ -54,4 +79,4 @@ def _volunteer_for_the_oom_killer() -> None:
 
 def reply_of(frame_body: dict[str, Any]) -> bool:
     """Whether a frame of a worker is its last."""
-    return "done" in frame_body or "failed" in frame_body
+    return any(end in frame_body for end in ("done", "failed", "stopped"))

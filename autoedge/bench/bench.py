@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from autoedge.agent.frames import NONSENSE, Frame
+from autoedge.agent.looks import FIRST_BLOCK
 from autoedge.bench.energy_estimate import PowerModel
+from autoedge.bench.foresight import first_block_values
 from autoedge.bench.making import Making
+from autoedge.bench.onlooker import Onlooker
 from autoedge.bench.power import PowerOutcome, power_outcome
 from autoedge.bench.quality import QualityBook, write_npz
 from autoedge.bench.soak_series import SoakSeries
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from autoedge.bench.energy_estimate import PowerEstimate
     from autoedge.bench.evidence import Evidence
     from autoedge.bench.metering import Metering, Recorded
+    from autoedge.bench.onlooker import Judge
     from autoedge.bench.task import Task
     from autoedge.intent.resolved import Limits
     from autoedge.measurement import Protocol as MeasurementProtocol
@@ -137,8 +141,18 @@ class Bench:
         replicate: int,
         session: str,
         on_phase: Callable[[str], None] | None = None,
+        *,
+        judge: Judge | None = None,
     ) -> Measurement | None:
         """Measure a candidate once and store what came of it, be it figures or a reason.
+
+        Args:
+            candidate: What.
+            phase: Why.
+            replicate: Which time.
+            session: Of the confirm rounds.
+            on_phase: Told of the phases that it goes through.
+            judge: Ends it before its time once its figures can change nothing; None to measure in full.
 
         Returns:
             The stored measurement; None when it was cancelled.
@@ -160,7 +174,8 @@ class Bench:
             evaluate = "full" if expected is None else "probe"
             arrays = {} if expected is None else {"expected": expected}
         job = self._job(candidate, variant, key, evaluate, target)
-        reply = self._reply(target, variant, job, arrays, on_phase)
+        onlooker = None if judge is None else self._onlooker(judge, key, evaluate)
+        reply = self._reply(target, variant, job, arrays, on_phase=on_phase, on_look=onlooker)
         if isinstance(reply, str):
             self._recorded(None)
             return self._store_failure(key, reply)
@@ -170,7 +185,11 @@ class Bench:
         try:
             # Its own key, not the one that came back: a device answers what was asked and decides nothing else.
             own = Frame({**reply.body, "key": key}, reply.arrays)
-            measurement = self._store_reply(own, self._recorded(own))
+            recorded = self._recorded(own)
+            if "stopped" in own.body:
+                measurement = self._store_stopped(own, onlooker)
+            else:
+                measurement = self._store_reply(own, recorded)
         except NONSENSE as error:
             measurement = self._store_failure(key, f"the target sent a reply that makes no sense: {error!r}")
         with suppress(Transient):  # it is stored; claimed again at the next start, it is not counted twice
@@ -183,7 +202,9 @@ class Bench:
         variant: ReadyVariant,
         job: Mapping[str, Any],
         arrays: Mapping[str, np.ndarray[Any, Any]],
+        *,
         on_phase: Callable[[str], None] | None,
+        on_look: Onlooker | None,
     ) -> Frame | str:
         """The target's reply, or why the candidate failed when the target was lost over it.
 
@@ -202,14 +223,14 @@ class Bench:
         try:
             self._send(target, variant)
             self._begin_metering(target)
-            return target.run(job, arrays, noticed)
+            return target.run(job, arrays, noticed, on_look)
         except Transient as error:
             if begun:
                 return str(error)
         self._send(target, variant)
         self._begin_metering(target)
         try:
-            return target.run(job, arrays, noticed)
+            return target.run(job, arrays, noticed, on_look)
         except Transient as error:
             if begun:
                 return str(error)
@@ -297,8 +318,10 @@ class Bench:
         if key["phase"] == Phase.SOAK:
             return self._store_soak(reply, recorded)
         done, calls = reply.body["done"], reply.arrays["latency_ns"]
-        metrics = process_metrics(done, reply.arrays, key, None if recorded else self._power_model(key))
+        power = None if recorded else self._power_model(key)
+        metrics = process_metrics(done, reply.arrays, key, power)
         details = process_details(done, calls, key)
+        details["first_block"] = first_block_values(done, reply.arrays["warmup_ns"], key, power)
         found = (*process_flags(done, calls), *reply.body.get("conditions", {}).get("changes", ()))
         drawn = PowerOutcome()
         if recorded is not None and self._metering is not None:
@@ -330,6 +353,36 @@ class Bench:
         return self._record(
             key, reply.body, status=status, reason=reason, flags=flags, metrics=metrics, details=details, raw=raw
         )
+
+    def _onlooker(self, judge: Judge, key: Mapping[str, Any], evaluate: str) -> Onlooker:
+        file = self._store.scores_file(key["scores_key"]) if evaluate == "probe" else None
+        return Onlooker(
+            judge,
+            key=key,
+            power=None if self._metering is not None else self._power_model(key),
+            quality=self.quality,
+            reference_file=self._reference_file(),
+            known={} if file is None else self.quality.metrics(file, self._reference_file()),
+            evaluates=evaluate != "no",
+        )
+
+    def _store_stopped(self, reply: Frame, onlooker: Onlooker | None) -> Measurement:
+        """A measurement that ended early: what it was seen to be, and why that was enough."""
+        key, job = reply.body["key"], reply.body["job"]
+        if onlooker is None or not onlooker.reason:
+            return self._store_failure(key, "it stopped though nobody had told it to")
+        raw = f"raw/{job}.npz"
+        name = "warmup_ns" if reply.body["stopped"] == FIRST_BLOCK else "latency_ns"
+        write_npz(self._folder / raw, **{name: _compact(onlooker.calls_ns)})
+        if onlooker.scores is not None:
+            self.quality.keep(key["scores_key"], onlooker.scores, whole=True, job=job)
+        details = {
+            "stopped": reply.body["stopped"],
+            "calls": len(onlooker.calls_ns),
+            "conditions": reply.body.get("conditions", {}),
+        }
+        outcome = {"status": Status.STOPPED, "reason": onlooker.reason, "metrics": onlooker.metrics}
+        return self._record(key, reply.body, **outcome, details=details, raw=raw)
 
     def _store_soak(self, reply: Frame, recorded: Recorded | None) -> Measurement:
         """A soak tells what the candidate sustains and nothing else; to throttle does not make it invalid."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autoedge.bench.combine import difference_paired
-from autoedge.bench.task_metrics import accuracy, agreement, check_scores, macro_f1
+from autoedge.bench.task_metrics import accuracy, agreement, check_scores, macro_f1, plain_f1
 from autoedge.errors import DataError
 from autoedge.measurement import Source, Value
 
@@ -141,6 +141,40 @@ class QualityBook:
             metrics["agreement"] = _value(agreement(scores, reference, level=level), "share, Wilson", len(scores))
         self._metrics[file, reference_file or "", level] = metrics
         return metrics
+
+    @property
+    def samples(self) -> int:
+        """How many samples an evaluation has."""
+        return self._task.samples
+
+    def outlook(self, scores: np.ndarray[Any, Any], reference_file: str | None) -> dict[str, Value]:
+        """Quality metrics from the scores of the first samples: as they stand, and between which ends they will come.
+
+        The ends are certain, in whatever order the samples lie: nothing better can come than that all others are right,
+        nothing worse than that none is.
+
+        Args:
+            scores: Of the first samples.
+            reference_file: The reference's, for the agreement of unlabelled data.
+
+        Returns:
+            Values by metric key; nothing where scores are not finite, since they will fail.
+        """
+        wanted = self._task.labels
+        if wanted is None and reference_file is not None:
+            wanted = self.scores(reference_file).argmax(axis=1)
+        if wanted is None or not len(scores) or not np.isfinite(scores).all():
+            return {}
+        seen, predicted = len(scores), scores.argmax(axis=1)
+        right, left = int((predicted == wanted[:seen]).sum()), len(wanted) - seen
+        ends = (right / seen, right / len(wanted), (right + left) / len(wanted))
+        share = _value(ends, f"share, the first {seen} of {len(wanted)} samples", seen)
+        if self._task.labels is None:
+            return {"agreement": share}
+        best = plain_f1(wanted, np.concatenate([predicted, wanted[seen:]]))
+        so_far = best if not left else min(best, plain_f1(wanted[:seen], predicted))
+        f1 = _value((so_far, so_far if not left else 0.0, best), share.estimator.replace("share", "macro F1"), seen)
+        return {"accuracy": share, "f1_macro": f1}
 
     def accuracy_drop(self, file: str, reference_file: str, level: float) -> Value | None:
         """By how much the reference is right more often, compared sample by sample; None without labels."""

@@ -142,6 +142,19 @@ def macro_f1(
     return value, min(value, float(ends[0])), max(value, float(ends[1]))
 
 
+def plain_f1(labels: Labels, predicted: Labels) -> float:
+    """Macro F1 without an interval, over the classes that are labelled or predicted.
+
+    Args:
+        labels: N class numbers.
+        predicted: N class numbers.
+    """
+    classes = int(max(labels.max(), predicted.max())) + 1
+    both = np.bincount(labels, minlength=classes) + np.bincount(predicted, minlength=classes)
+    hits = np.bincount(labels[labels == predicted], minlength=classes)
+    return float(np.mean(2 * hits[both > 0] / both[both > 0]))
+
+
 def _resampled_f1(
     labels: Labels, predicted: Labels, classes: int, resamples: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:

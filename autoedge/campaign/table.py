@@ -66,7 +66,7 @@ class Table:
         for name, column in card.knobs.items():
             ordered = column.type != "categorical"
             found = self.frame[name].to_numpy()
-            codes, levels = pd.factorize(found, sort=ordered)
+            codes, levels = pd.factorize(found, sort=True)
             number = int if column.type == "int" else float
             self.knobs[name] = Knob(name, tuple(map(number, levels) if ordered else levels.tolist()), ordered)
             columns.append(codes)

@@ -56,6 +56,7 @@ def _document(intent: Intent) -> dict[str, Any]:
             "strategy": search.strategy,
             "seed": search.seed,
             "knobs": {name: list(values) for name, values in search.knobs.items()},
+            "racing": search.racing,
         },
         "protocol": {"preset": protocol.preset, **dict(sorted(protocol.overrides.items()))},
         "outputs": {"scores": intent.scores},

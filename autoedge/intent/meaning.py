@@ -331,7 +331,7 @@ class _Reader:
         space = search.space
         if "/" in space or space.endswith((".yaml", ".yml")):
             space = str(self._try(("search", "space"), absolute, self._folder, space))
-        return SearchEntry(space, search.strategy, search.seed, knobs)
+        return SearchEntry(space, search.strategy, search.seed, knobs, search.racing)
 
     def _protocol(self) -> ProtocolEntry:
         protocol = self._file.protocol

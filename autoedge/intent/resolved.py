@@ -147,12 +147,14 @@ class SearchEntry:
         strategy: Name of the strategy.
         seed: Of everything random.
         knobs: Allowed values by knob; one value fixes it. The space says which knobs there are.
+        racing: Whether a measurement of the search ends once its figures can change nothing.
     """
 
     space: str
     strategy: str
     seed: int
     knobs: Mapping[str, tuple[Scalar, ...]]
+    racing: bool = True
 
     def __post_init__(self) -> None:
         empty = [name for name, values in self.knobs.items() if not values]

@@ -145,6 +145,9 @@ class SearchSection(Section):
     knobs: Annotated[
         dict[str, KnobValues] | None, Field(description="Fixes a knob to one value, or limits it to a list of them.")
     ] = None
+    racing: Annotated[
+        bool, Field(description="Whether a candidate's measurement ends once its figures can change nothing.")
+    ] = True
 
 
 _Count = Annotated[int | None, Field(ge=1)]

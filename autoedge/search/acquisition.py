@@ -9,6 +9,7 @@ import numpy as np
 
 from autoedge.pareto import nondominated
 from autoedge.search.improvement import Improvement
+from autoedge.search.told import Told
 from autoedge.surrogate.encoding import is_logarithmic
 from autoedge.surrogate.ensemble import Ensemble
 from autoedge.surrogate.threads import one_thread
@@ -17,7 +18,9 @@ from autoedge.surrogate.trees import Forest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from autoedge.search.informed import Informed
     from autoedge.surrogate.encoding import Encoded
+    from autoedge.surrogate.fewshot import Transferred
 
     Array = NDArray[np.float64]
 
@@ -62,79 +65,103 @@ class Evidence:
         return np.argsort(np.nan_to_num(np.maximum(self.constraints, 0.0)).sum(axis=1))[:3]
 
 
-def choose(evidence: Evidence, candidates: Encoded, *, seed: int) -> int | None:
+def choose(evidence: Evidence, candidates: Encoded, *, seed: int, informed: Informed | None = None) -> int | None:
     """The row of the candidate with the largest expected feasible hypervolume improvement.
 
     All candidates are screened with the cheaper models and few draws; the most promising are judged by all models
     and many. While nothing feasible is known, the chance of feasibility counts alone.
 
+    Args:
+        evidence: What was measured; nothing at all only where ``informed`` is complete.
+        candidates: What may be chosen, encoded as the evidence is.
+        seed: The same arguments and seed give the same choice.
+        informed: What other targets say of the candidates.
+
     Returns:
         The row; None when no candidate promises anything.
     """
     with one_thread():
-        judge = _Judge(evidence, seed)
+        judge = _Judge(evidence, candidates, seed, informed)
         rows = np.arange(len(candidates.matrix))
         if len(rows) > SCREENED:
-            rough = judge.scores(candidates.matrix, QUICK_DRAWS, quick=True)
+            rough = judge.scores(candidates, QUICK_DRAWS)
             rows = np.sort(np.argsort(-rough, kind="stable")[:SCREENED])
-        scores = judge.scores(candidates.matrix[rows], DRAWS)
+        scores = judge.scores(candidates.take(rows), DRAWS)
     return int(rows[np.argmax(scores)]) if np.ptp(scores) > 0 else None
 
 
 class _Judge:
     """Scores candidates by what the surrogate expects of them."""
 
-    def __init__(self, evidence: Evidence, seed: int) -> None:
+    def __init__(self, evidence: Evidence, candidates: Encoded, seed: int, informed: Informed | None) -> None:
         self._seed = seed
-        self._objectives = _Objectives(evidence)
+        self._objectives = _Objectives(evidence, candidates, informed)
         self._limits = _Limits(evidence)
-        self._ensemble = Ensemble(evidence.rows, np.hstack([self._objectives.targets, self._limits.targets]), seed=seed)
-        self._any_feasible = bool(evidence.feasible.any())
+        targets = np.hstack([self._objectives.targets, self._limits.targets])
+        told = self._objectives.told(self._limits.targets)
+        self._ensemble = Ensemble(evidence.rows, targets, seed=seed, told=told)
+        self._any_feasible = bool(evidence.feasible.any()) or not len(targets)
         self._mishap = _mishap(evidence, seed)
         front = self._objectives.targets[evidence.feasible]
         if len(evidence.pending.matrix):
             # Kriging believer (Ginsbourger, Le Riche and Carraro 2010): what is being measured comes out as expected.
-            believed = self._ensemble.predict(evidence.pending.matrix).mean[:, : front.shape[1]]
+            believed = self._ensemble.predict(evidence.pending).mean[:, : front.shape[1]]
             front = np.vstack([front, believed])
         rng = np.random.default_rng(seed)
         self._improvement = Improvement(
             front, np.full(front.shape[1], 1 + MARGIN), floor=np.full(front.shape[1], -0.25), rng=rng
         )
 
-    def scores(self, matrix: Array, draws: int, *, quick: bool = False) -> Array:
+    def scores(self, candidates: Encoded, draws: int) -> Array:
         """Shape (n,), larger is better."""
         rng = np.random.default_rng(self._seed)
-        drawn = self._ensemble.predict(matrix, quick=quick).sample(draws, rng)
+        drawn = self._ensemble.predict(candidates).sample(draws, rng)
         count = self._objectives.targets.shape[1]
         violation = self._limits.violation(drawn[:, :, count:], self._objectives.raw(drawn[:, :, :count]))
         feasible = violation <= 0
-        survives = self._survives(matrix)
+        survives = self._survives(candidates)
         if self._any_feasible:
             return np.asarray((self._improvement(drawn[:, :, :count]) * feasible).mean(axis=0) * survives)
         chance = feasible.mean(axis=0) * survives
         return np.asarray(chance if chance.max() > HOPELESS else -violation.mean(axis=0))
 
-    def _survives(self, matrix: Array) -> Array | float:
+    def _survives(self, candidates: Encoded) -> Array | float:
         """The chance that a measurement succeeds; 0 below half of the best, as failures cost what measurements do."""
         if self._mishap is None:
             return 1.0
-        chance = 1.0 - self._mishap.predict(matrix)[0][:, 0]
+        chance = 1.0 - self._mishap.predict(candidates)[0][:, 0]
         return np.where(chance >= chance.max() / 2, chance, 0.0)
 
 
 class _Objectives:
-    """Objectives as targets: minimised, logarithmic where that suits them, and 0 .. 1 over the feasible rows."""
+    """Objectives as targets: minimised, logarithmic where that suits them, and 0 .. 1 over the feasible rows.
 
-    def __init__(self, evidence: Evidence) -> None:
+    Where other targets say what to expect, the range is that of all candidates.
+    """
+
+    def __init__(self, evidence: Evidence, candidates: Encoded, informed: Informed | None) -> None:
         self._signs = evidence.signs
-        self._log = np.array([is_logarithmic(column) for column in evidence.values.T])
+        self._log = np.array([_logarithmic(column, at, informed) for at, column in enumerate(evidence.values.T)])
         numbers = self._numbers(evidence.values)
+        self._expected = self._expectations(evidence, numbers, informed)
         known = numbers[evidence.feasible]
         if len(known) < 2 or (np.ptp(known, axis=0) <= 0).any():  # noqa: PLR2004 - one row has no range
             known = numbers
-        self._low = known.min(axis=0)
-        self._span = np.where(np.ptp(known, axis=0) > 0, np.ptp(known, axis=0), 1.0)
+        low, high = known.min(axis=0, initial=np.inf), known.max(axis=0, initial=-np.inf)
+        for at, expected in self._expected.items():
+            mean = expected.predict(candidates.rows)[0] * self._signs[at]
+            low[at], high[at] = min(low[at], mean.min()), max(high[at], mean.max())
+        self._low = low
+        self._span = np.where(high > low, high - low, 1.0)
         self.targets = (numbers - self._low) / self._span
+
+    def told(self, others: Array) -> Told | None:
+        """What other targets say, as a member of the ensemble whose further targets are ``others``; None without."""
+        if not self._expected:
+            return None
+        return Told(
+            self._expected, signs=self._signs, low=self._low, span=self._span, targets=self.targets, others=others
+        )
 
     def raw(self, targets: Array) -> Array:
         """Back to the units of the objectives."""
@@ -143,6 +170,22 @@ class _Objectives:
 
     def _numbers(self, values: Array) -> Array:
         return np.asarray(np.where(self._log, np.log(np.where(self._log, values, 1.0)), values) * self._signs)
+
+    def _expectations(self, evidence: Evidence, numbers: Array, informed: Informed | None) -> dict[int, Transferred]:
+        if informed is None:
+            return {}
+        rows = evidence.rows.rows if evidence.rows.rows is not None else np.zeros(0, dtype=np.intp)
+        return {
+            at: informed.expected(at, rows, numbers[:, at] * self._signs[at])
+            for at, known in enumerate(informed.known)
+            if known and informed.log[at] == self._log[at]
+        }
+
+
+def _logarithmic(column: Array, at: int, informed: Informed | None) -> bool:
+    if informed is not None and informed.known[at] and (not len(column) or column.min() > 0):
+        return informed.log[at]
+    return is_logarithmic(column)
 
 
 class _Limits:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from autoedge.search.axis import Axis
-from autoedge.surrogate.encoding import Encoded, encode
+from autoedge.surrogate.encoding import Encoded, counts, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 MOST_CANDIDATES = 4096  # looked at for one proposal
 NEIGHBOURS = 1024  # of them, near the best points
-MOST_CENTRES = 8
+MOST_CENTRES = 16  # best points of a pool of which what lies one level away is looked at
+MOST_LEVELS = 64  # of a knob, for that
+MIXED = (0.0, 0.0, 0.2, 0.5)  # how much of a variation comes from a second one of the best
+MANY_ALIKE = 3  # knobs with the same levels, from which on they are also counted
 STEPS = (0.3, 0.1, 0.03, 0.01)  # how far near is, as shares of a range
 
 
@@ -52,34 +55,54 @@ class PoolDomain:
     def __init__(self, grid: Grid) -> None:
         _, features = grid.pool.features()
         self._grid = grid
-        self._all = encode(grid.units, grid.categories, np.asarray(features, dtype=float))
+        # Knobs become columns where they are looked at: those of a million candidates would fill the memory.
+        known = encode(np.zeros((len(grid), 0)), [], np.asarray(features, dtype=float)).matrix
+        blocks = [known, *(counts(grid.codes[:, alike], grid.categories[alike[0]]) for alike in _alike(grid))]
+        large = len(grid) > MOST_CANDIDATES
+        self._known = np.hstack(blocks, dtype=np.float32 if large else np.float64, casting="same_kind")
+        knobs = encode(grid.places(np.zeros(0, dtype=np.intp)), grid.categories).groups
+        widths = [1] * known.shape[1] + [block.shape[1] for block in blocks[1:]]
+        self._groups = np.concatenate([knobs, np.repeat(np.arange(len(widths)) + len(grid.categories), widths)])
 
     def locate(self, params: Mapping[str, Any]) -> int | None:
         """The candidate with exactly these parameters."""
         return self._grid.find(params)
 
     def candidates(self, known: Sequence[int], best: Sequence[int], rng: np.random.Generator) -> NDArray[np.intp]:
-        """All that are open and unknown; of too many, those next to the best and a random choice."""
+        """All that are open and unknown; of too many, a random choice and variations of the best."""
         free = self._grid.open.copy()
         free[list(known)] = False
         rows = np.flatnonzero(free) if free.any() else np.arange(len(free))
         if len(rows) <= MOST_CANDIDATES:
             return rows
-        centres = rng.permutation(best)[:MOST_CENTRES]
-        chosen = [rng.choice(rows, MOST_CANDIDATES - NEIGHBOURS * bool(len(centres)), replace=False)]
-        for centre in centres:
-            near = NEIGHBOURS // len(centres)
-            distances = self._grid.distances(self._grid.units[centre], rows)
-            chosen.append(rows[np.argpartition(distances, near)[:near]])
-        return np.unique(np.concatenate(chosen))
+        near = self._variations(np.asarray(best, dtype=np.intp), rng) if len(best) else np.zeros(0, dtype=np.intp)
+        near = rng.permutation(np.unique(near[free[near]]))[: MOST_CANDIDATES // 2]
+        return np.union1d(near, rng.choice(rows, MOST_CANDIDATES - len(near), replace=False))
 
     def encoded(self, points: Sequence[int] | NDArray[np.intp]) -> Encoded:
-        """Knobs by rank and category, and the pool's features."""
-        return Encoded(self._all.matrix[np.asarray(points, dtype=np.intp)], self._all.groups)
+        """Knobs by rank and category, the pool's features, and counts of the categories of knobs that are alike."""
+        rows = np.asarray(points, dtype=np.intp)
+        knobs = encode(self._grid.places(rows), self._grid.categories)
+        return Encoded(np.hstack([knobs.matrix, self._known[rows]]), self._groups, rows)
 
     def params(self, point: int) -> dict[str, Any]:
         """The level of each knob."""
         return self._grid.params(int(point))
+
+    def _variations(self, best: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
+        """Candidates near the best: one level away from one of them, or mixtures of two with up to three new levels."""
+        centres = self._grid.codes[rng.permutation(best)[:MOST_CENTRES]]
+        away = []
+        for column, size in enumerate(self._grid.sizes):
+            for level in rng.permutation(size)[:MOST_LEVELS]:
+                moved = centres.copy()
+                moved[:, column] = level
+                away.append(moved)
+        one, two = (self._grid.codes[rng.choice(best, NEIGHBOURS)] for _ in range(2))
+        mixed = np.where(rng.random(one.shape) < rng.choice(MIXED, (NEIGHBOURS, 1)), two, one)
+        new = rng.random(one.shape) < rng.integers(1, 4, (NEIGHBOURS, 1)) / one.shape[1]
+        mixed = np.where(new, rng.integers(self._grid.sizes, size=one.shape, dtype=np.int64), mixed)
+        return self._grid.near(np.concatenate([*away, mixed]), rng)
 
 
 class BoxDomain:
@@ -130,3 +153,12 @@ class BoxDomain:
             if axis.choices:
                 walked[:, column] = axis.random(len(points), rng)
         return np.where(moved, walked, points)
+
+
+def _alike(grid: Grid) -> list[list[int]]:
+    """Groups of at least three unordered knobs with the same levels in the same order."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for column, knob in enumerate(grid.pool.knobs.values()):
+        if not knob.ordered:
+            groups.setdefault(tuple(knob.levels), []).append(column)
+    return [columns for columns in groups.values() if len(columns) >= MANY_ALIKE]

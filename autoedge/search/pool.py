@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autoedge.errors import SpaceError
+from autoedge.space.lookup import Lookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,8 +92,9 @@ class Grid:
     Attributes:
         pool: The pool.
         distributions: One for each knob.
+        codes: Shape (candidates, knobs), in the smallest type that holds them: the level of each knob.
+        sizes: For each knob its number of levels.
         categories: For each knob its number of categories, 0 for a number.
-        units: Shape (candidates, knobs): the rank of a number, scaled to 0 .. 1, or the index of a category.
         open: Shape (candidates,): which may be proposed at the moment.
 
     Args:
@@ -106,25 +109,38 @@ class Grid:
         self.distributions = distributions(pool)
         knobs = list(pool.knobs.values())
         self._levels = [tuple(knob.levels) for knob in knobs]
-        self._codes = np.ascontiguousarray(pool.codes, dtype=np.int32)
-        sizes = np.array([len(levels) for levels in self._levels])
-        if self._codes.ndim != 2 or self._codes.shape[1] != len(knobs) or not self._codes.size:  # noqa: PLR2004
-            raise SpaceError(f"a pool has candidates and knobs, but got codes of shape {self._codes.shape}")
-        if self._codes.min() < 0 or (self._codes >= sizes).any():
+        codes = np.asarray(pool.codes)
+        self.sizes = sizes = np.array([len(levels) for levels in self._levels])
+        if codes.ndim != 2 or codes.shape[1] != len(knobs) or not codes.size:  # noqa: PLR2004
+            raise SpaceError(f"a pool has candidates and knobs, but got codes of shape {codes.shape}")
+        if codes.min() < 0 or (codes.max(axis=0) >= sizes).any():
             raise SpaceError("codes of a pool are indices into the levels of their knob, but some are out of range")
-        self._rows = {row.tobytes(): index for index, row in enumerate(self._codes)}
-        if len(self._rows) < len(self._codes):
-            raise SpaceError(
-                f"candidates of a pool are distinct, but {len(self._codes) - len(self._rows)} repeat others"
-            )
+        self.codes = np.ascontiguousarray(codes, dtype=np.min_scalar_type(int(sizes.max())))
+        self._lookup = Lookup(self.codes, sizes.tolist())
+        if self._lookup.repeated:
+            raise SpaceError(f"candidates of a pool are distinct, but {self._lookup.repeated} repeat others")
+        # By knob, from a level to its number; of levels that compare equal (1 and True) the first counts.
+        self._numbers = [{level: i for i, level in reversed(list(enumerate(levels)))} for levels in self._levels]
         self.categories = [0 if knob.ordered else len(knob.levels) for knob in knobs]
-        ranks = np.maximum(sizes - 1, 1)
-        self.units = np.asfortranarray(np.where(np.array(self.categories) > 0, self._codes, self._codes / ranks))
-
-        self.open = np.ones(len(self._codes), dtype=bool)
+        # By knob, the place of each level: the rank of a number, scaled to 0 .. 1, or the index of a category.
+        self._places = [
+            np.arange(size) / (1 if choices else max(size - 1, 1))
+            for size, choices in zip(sizes, self.categories, strict=True)
+        ]
+        self.open = np.ones(len(self.codes), dtype=bool)
 
     def __len__(self) -> int:
-        return len(self._codes)
+        return len(self.codes)
+
+    @cached_property
+    def units(self) -> NDArray[np.float64]:
+        """The places of all candidates, shape (candidates, knobs); large where the pool is, so kept when asked for."""
+        return self.places(slice(None))
+
+    def places(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float64]:
+        """Where candidates lie, shape (n, knobs): a number's rank, scaled to 0 .. 1, or the index of a category."""
+        codes = self.codes[rows]
+        return np.stack([places[column] for places, column in zip(self._places, codes.T, strict=True)]).T
 
     @contextmanager
     def only(self, rows: NDArray[np.bool_] | None) -> Iterator[None]:
@@ -137,18 +153,25 @@ class Grid:
 
     def params(self, candidate: int) -> dict[str, Scalar]:
         """The level of each knob of a candidate."""
-        codes = self._codes[candidate]
+        codes = self.codes[candidate]
         return {name: levels[code] for name, levels, code in zip(self.distributions, self._levels, codes, strict=True)}
 
     def find(self, params: Mapping[str, Any]) -> int | None:
         """The candidate with exactly these parameters; None when the pool has none."""
-        if not self.distributions.keys() <= params.keys():
-            return None
-        try:
-            codes = [levels.index(params[name]) for name, levels in zip(self.distributions, self._levels, strict=True)]
-        except ValueError:
-            return None
-        return self._rows.get(np.array(codes, dtype=np.int32).tobytes())
+        codes = []
+        for name, numbers in zip(self.distributions, self._numbers, strict=True):
+            code = numbers.get(params[name]) if name in params else None
+            if code is None:
+                return None
+            codes.append(code)
+        return self._lookup.find(codes)
+
+    def near(self, codes: NDArray[np.integer[Any]], rng: np.random.Generator) -> NDArray[np.intp]:
+        """Candidates like those wanted, shape (n, knobs) of level numbers to (n,): the wanted one where it is there.
+
+        They keep the wanted levels of the first knobs rather than of the last; see ``Lookup.near``.
+        """
+        return self._lookup.near(codes, rng)
 
     def nearest(self, params: Mapping[str, Any], free: NDArray[np.bool_], rng: np.random.Generator) -> int:
         """The free candidate nearest to the parameters; equally near ones are drawn from.
@@ -158,9 +181,14 @@ class Grid:
             free: Shape (candidates,), at least one true.
             rng: Breaks ties.
         """
+        found = self.find(params)
+        if found is not None and free[found]:
+            return found  # no other lies as near
         units = [
-            levels.index(params[name]) if categories else _rank(params[name], levels, self.distributions[name])
-            for name, levels, categories in zip(self.distributions, self._levels, self.categories, strict=True)
+            numbers[params[name]] if categories else _rank(params[name], levels, self.distributions[name])
+            for name, levels, numbers, categories in zip(
+                self.distributions, self._levels, self._numbers, self.categories, strict=True
+            )
         ]
         rows = np.flatnonzero(free)
         distances = self.distances(np.array(units), rows)
@@ -172,12 +200,13 @@ class Grid:
         Numbers count by the difference in rank, scaled to 1; categories by 0 or 1.
 
         Args:
-            units: Shape (knobs,), as in ``units``.
+            units: Shape (knobs,), as ``places`` gives them.
             rows: The candidates.
         """
+        codes = self.codes[rows]
         total = np.zeros(len(rows))
-        for column, place, categories in zip(self.units.T, units, self.categories, strict=True):
-            total += (column[rows] != place) if categories else np.abs(column[rows] - place)
+        for column, places, place, categories in zip(codes.T, self._places, units, self.categories, strict=True):
+            total += np.where(places != place, 1.0, 0.0)[column] if categories else np.abs(places - place)[column]
         return total
 
 

@@ -8,27 +8,37 @@ from typing import TYPE_CHECKING
 
 from optuna.storages import InMemoryStorage
 
+from autoedge.search.sampler import SurrogateSampler
 from autoedge.search.study import Board
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Literal, Protocol
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from autoedge.campaign.results import Results
     from autoedge.search.pool import Pool
     from autoedge.search.strategies import Maker
 
     class Recorded(Pool, Protocol):
         """A pool whose every candidate is measured already."""
 
-        objectives: Mapping[str, Literal["minimize", "maximize"]]
         values: NDArray[np.float64]
+
+        @property
+        def objectives(self) -> Mapping[str, Literal["minimize", "maximize"]]:
+            """Direction by name, in the order of the columns of ``values``."""
+            ...
 
         def constraints_of(self, row: int) -> Mapping[str, float]:
             """By limit, how far a candidate breaks it, at most 0 where it is kept."""
             ...
+
+
+LEARNING = frozenset({"surrogate"})
+"""Strategies that can learn from results of other targets before they begin."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,21 @@ class Replayed:
     proposal_ms: Sequence[float]
 
 
-def replay(table: Recorded, strategy: str | Maker, *, seed: int, budget: int) -> Replayed:
+def informed(strategy: str, history: Sequence[Results]) -> str | Maker:
+    """A strategy that starts from results of other targets, or as it is where it cannot or there are none."""
+    if strategy not in LEARNING or not history:
+        return strategy
+    return lambda grid, seed: SurrogateSampler(seed, pool=grid, history=history)
+
+
+def replay(
+    table: Recorded,
+    strategy: str | Maker,
+    *,
+    seed: int,
+    budget: int,
+    on_measured: Callable[[int], None] = lambda _: None,
+) -> Replayed:
     """Let a strategy choose ``budget`` candidates one after the other, telling it what was recorded of each.
 
     Every strategy has the same footing: the same candidates, ordered knobs as ordered, objectives as they stand in
@@ -55,6 +79,7 @@ def replay(table: Recorded, strategy: str | Maker, *, seed: int, budget: int) ->
         strategy: One of ``autoedge.search.strategies.STRATEGIES``, or what makes a sampler.
         seed: Of the strategy.
         budget: Measurements; fewer where there are fewer candidates.
+        on_measured: Told after each measurement how many there are.
     """
     objectives = [(name, way) for name, way in table.objectives.items()]
     board = Board(InMemoryStorage(), "replay", pool=table, objectives=objectives, strategy=strategy, seed=seed)
@@ -69,4 +94,5 @@ def replay(table: Recorded, strategy: str | Maker, *, seed: int, budget: int) ->
         trial, row = proposal
         board.complete(trial, table.values[row].tolist(), table.constraints_of(row))
         rows.append(row)
+        on_measured(len(rows))
     return Replayed(rows, times)

@@ -13,8 +13,9 @@ from optuna.search_space import IntersectionSearchSpace
 from autoedge.search.acquisition import Evidence, choose
 from autoedge.search.axis import Axis
 from autoedge.search.domain import BoxDomain, PoolDomain
-from autoedge.search.filling import farthest
+from autoedge.search.filling import fill
 from autoedge.search.history import read
+from autoedge.search.informed import Informed
 from autoedge.search.pool import Grid
 from autoedge.surrogate.ensemble import FEWEST_ROWS
 
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial, TrialState
 
+    from autoedge.campaign.results import Results
     from autoedge.search.domain import Domain
     from autoedge.search.pool import Pool
+    from autoedge.surrogate.encoding import Encoded
 
 
 class SurrogateSampler(BaseSampler):
@@ -42,7 +45,10 @@ class SurrogateSampler(BaseSampler):
     Args:
         seed: Of everything random; None for another one each time.
         pool: The candidates there are, with what is known of them; None for the study's own search space.
-        n_startup_trials: How many trials fill the space before the surrogate is asked.
+        history: Results of other targets to start from, in the units of the study's values; they count where the
+            study's metric names are among theirs, and only with a pool.
+        n_startup_trials: How many trials fill the space before the surrogate is asked; none where the history says
+            something of most candidates for every objective.
         constraints_func: Computes constraints of a finished trial, each satisfied up to 0, for those who do not use
             ``Trial.set_constraint``.
     """
@@ -52,6 +58,7 @@ class SurrogateSampler(BaseSampler):
         seed: int | None = None,
         *,
         pool: Pool | Grid | None = None,
+        history: Sequence[Results] = (),
         n_startup_trials: int = 8,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
@@ -61,6 +68,8 @@ class SurrogateSampler(BaseSampler):
         self._grid = pool if isinstance(pool, Grid) or pool is None else Grid(pool)
         self._pool = PoolDomain(self._grid) if self._grid else None
         self._startup = max(n_startup_trials, FEWEST_ROWS)
+        self._history = tuple(history)
+        self._informed: Informed | None = None
         self._constraints_func = constraints_func
         self._intersection = IntersectionSearchSpace()
 
@@ -78,25 +87,40 @@ class SurrogateSampler(BaseSampler):
         if not search_space:
             return {}
         domain: Domain = self._pool or BoxDomain(search_space)
+        informed = self._told(study)
         rng = np.random.default_rng([self._seed, trial.number])
         history = read(study, trial, domain.locate)
+
+        def encoded(points: Any) -> Encoded:
+            plain = domain.encoded(points)
+            return plain if informed is None else informed.added(plain)
+
         evidence = Evidence(
-            rows=domain.encoded(history.points),
+            rows=encoded(history.points),
             values=history.values,
             signs=history.signs,
             constraints=history.constraints,
-            failed=domain.encoded(history.failed),
-            pending=domain.encoded(history.pending),
+            failed=encoded(history.failed),
+            pending=encoded(history.pending),
         )
         best = [history.points[row] for row in evidence.best]
         points = domain.candidates(history.known, best, rng)
-        candidates = domain.encoded(points)
+        candidates = encoded(points)
         chosen = None
-        if len(history.points) >= FEWEST_ROWS and len(history.known) >= self._startup:
-            chosen = choose(evidence, candidates, seed=int(rng.integers(2**31)))
+        enough = len(history.points) >= FEWEST_ROWS and len(history.known) >= self._startup
+        if enough or (informed is not None and informed.complete):
+            chosen = choose(evidence, candidates, seed=int(rng.integers(2**31)), informed=informed)
         if chosen is None:
-            chosen = farthest(candidates.matrix, domain.encoded(history.known).matrix, rng)
+            chosen = fill(candidates, encoded(history.known), rng)
         return domain.params(points[chosen])
+
+    def _told(self, study: Study) -> Informed | None:
+        """What the history says of the study's objectives; None where it says nothing."""
+        if not self._history or self._grid is None or not study.metric_names:
+            return None
+        if self._informed is None:
+            self._informed = Informed(self._history, self._grid, study.metric_names)
+        return self._informed if any(self._informed.known) else None
 
     def sample_independent(
         self,

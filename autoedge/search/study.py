@@ -20,6 +20,7 @@ from autoedge.errors import StoreError
 from autoedge.search.pool import Grid
 from autoedge.search.repair import ABANDONED, free_candidates
 from autoedge.search.strategies import Maker, make_sampler
+from autoedge.search.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,7 +131,8 @@ class Board:
     @property
     def free(self) -> int:
         """How many candidates are neither measured nor pending."""
-        return int(free_candidates(self._grid, self._study).sum())
+        with self._lock:
+            return int(free_candidates(self._grid, self._study).sum())
 
     def sync(self, rows: Sequence[Row]) -> None:
         """Make the study say what the store says: one finished trial for each row, in their order where it is new.
@@ -154,9 +156,10 @@ class Board:
                 optuna.delete_study(study_name=self._name, storage=self._storage)
                 self._study = self._create()
                 agreed = set()
-            for candidate, row in wanted.items():
-                if candidate not in agreed:
-                    self._add(row, found[candidate].system_attrs if candidate in found else {})
+            with together(self._storage):
+                for candidate, row in wanted.items():
+                    if candidate not in agreed:
+                        self._add(row, found[candidate].system_attrs if candidate in found else {})
 
     def propose(self, among: NDArray[np.bool_] | None = None) -> tuple[Trial, int] | None:
         """Ask the strategy for the candidate to measure next; None when all are measured or pending.
@@ -174,11 +177,14 @@ class Board:
             warnings.simplefilter("ignore", ExperimentalWarning)
             if not self.free:
                 return None
-            trial = self._study.ask(self._grid.distributions)
-            candidate = self._grid.find(trial.params)
+            trial = self._study.ask()
+            candidate = self._grid.find(trial.relative_params)  # here the strategy thinks
             if candidate is None:
-                raise RuntimeError(f"a repaired proposal is a candidate, but got {trial.params}")
-            trial.set_user_attr(CANDIDATE, self._candidate_id(candidate))
+                raise RuntimeError(f"a repaired proposal is a candidate, but got {trial.relative_params}")
+            with together(self._storage):
+                for name, distribution in self._grid.distributions.items():
+                    trial._suggest(name, distribution)  # noqa: SLF001 - as ``ask`` does, but after the thinking
+                trial.set_user_attr(CANDIDATE, self._candidate_id(candidate))
             return trial, candidate
 
     def complete(self, trial: Trial, values: Sequence[float], constraints: Mapping[str, float] | None = None) -> None:
@@ -193,20 +199,20 @@ class Board:
             StoreError: The storage cannot be used.
         """
         row = Row(0, tuple(values), constraints or {})  # checks what is told
-        with self._lock, self._told():
+        with self._lock, self._told(), together(self._storage):
             for name, number in row.constraints.items():
                 trial.set_constraint(name, number)
             self._study.tell(trial, row.values)
 
     def fail(self, trial: Trial, reason: str) -> None:
         """Tell that a proposal could not be measured; it is not proposed again and the strategy learns from it."""
-        with self._lock, self._told():
+        with self._lock, self._told(), together(self._storage):
             trial.set_user_attr(REASON, reason)
             self._study.tell(trial, state=TrialState.FAIL)
 
     def abandon(self, trial: Trial) -> None:
         """Give up a proposal without having measured it; its candidate may be proposed again."""
-        with self._lock, self._told():
+        with self._lock, self._told(), together(self._storage):
             trial.set_user_attr(ABANDONED, value=True)
             self._study.tell(trial, state=TrialState.FAIL)
 

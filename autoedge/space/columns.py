@@ -1,4 +1,4 @@
-"""Enumerate combinations of knobs as columns of level numbers, never as objects: a million take a second or two."""
+"""Enumerate combinations of knobs as columns of level numbers, never as objects: a million take less than a second."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from autoedge.candidate import Candidate, Configuration, Scalar
 from autoedge.errors import SpaceError
 from autoedge.space.columns import INACTIVE, TARGET, Axis, Knob, enumerate_columns, holds
 from autoedge.space.limits import checked_limits
+from autoedge.space.lookup import Lookup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,11 +105,7 @@ class Space:
         self._axes += [self._axis(rule) for rule in file.knobs]
         self.knobs = {axis.knob.name: axis.knob for axis in self._axes}
         self.codes = self._enumerated()
-        sizes = [len(knob.levels) for knob in self.knobs.values()]
-        self._radix = np.cumprod([1, *sizes[:-1]], dtype=np.int64)
-        keys = self.codes.astype(np.int64) @ self._radix
-        self._order = np.argsort(keys)
-        self._keys = keys[self._order]
+        self._lookup = Lookup(self.codes, [len(knob.levels) for knob in self.knobs.values()])
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -232,18 +229,13 @@ class Space:
             values[TARGET] = candidate.target
         if not values.keys() <= self.knobs.keys():
             return None
-        key = 0
-        for (name, knob), weight in zip(self.knobs.items(), self._radix, strict=True):
-            level = values.get(name, knob.levels[0])
-            if level not in knob.levels:
-                return None
-            key += int(weight) * knob.levels.index(level)
-        found = int(np.searchsorted(self._keys, key))
-        if found == len(self._keys) or self._keys[found] != key:
+        levels = [values.get(name, knob.levels[0]) for name, knob in self.knobs.items()]
+        if any(level not in knob.levels for level, knob in zip(levels, self.knobs.values(), strict=True)):
             return None
-        row = int(self._order[found])
+        row = self._lookup.find([k.levels.index(level) for level, k in zip(levels, self.knobs.values(), strict=True)])
         # A missing knob was looked up as one that does not apply: it may not be missing.
-        return row if self.candidate(row).candidate_id == candidate.candidate_id else None
+        known = row is not None and self.candidate(row).candidate_id == candidate.candidate_id
+        return row if known else None
 
     def rows_on(self, target: str) -> np.ndarray:
         """Which rows are candidates on a target: bool of shape (candidates,)."""

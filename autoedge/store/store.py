@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 import uuid
 from contextlib import contextmanager
@@ -29,20 +30,37 @@ class Store:
 
     Args:
         url: SQLAlchemy URL, or the path of an SQLite file, which is made when missing.
+        existing: Whether it must be a store already: for reading, nothing is made.
 
     Raises:
         StoreError: It cannot be opened, is damaged, or was written by a newer AutoEdge.
     """
 
-    def __init__(self, url: str | Path) -> None:
+    def __init__(self, url: str | Path, *, existing: bool = False) -> None:
         self.url = _sqlite_url(url) if isinstance(url, Path) else url
-        self._where = str(url)
+        self._where = re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", str(url))  # messages never show a password
         with self._told():
-            self._engine = sa.create_engine(self.url, connect_args=_connect_args(self.url))
+            self._engine = self._made()
             if self.url.startswith("sqlite"):
                 sa.event.listen(self._engine, "connect", _careful)
+            if existing:
+                self._require()
+            if self.url.startswith("sqlite"):
                 self._check()
             self._migrate()
+
+    def _made(self) -> sa.Engine:
+        try:
+            return sa.create_engine(self.url, connect_args=_connect_args(self.url))
+        except ImportError as error:
+            raise StoreError(f"{self._where}: {error}; install the driver of this kind of database") from error
+
+    def _require(self) -> None:
+        """Refuse what is no store yet; a file that is missing is not made."""
+        file = self._engine.url.database if self.url.startswith("sqlite") else None
+        missing = file is not None and not Path(file).is_file()
+        if missing or not sa.inspect(self._engine).has_table("autoedge_version"):
+            raise StoreError(f"{self._where}: is no store of measurements; name a run folder, its study.db or a URL")
 
     def _check(self) -> None:
         with self._engine.connect() as connection:
@@ -147,6 +165,8 @@ class Store:
     def add(self, measurement: Measurement, candidate: Candidate) -> bool:
         """Store one measurement with its values in one transaction.
 
+        One that was stopped before its end gives way to a later one of the same identity.
+
         Returns:
             False when this very measurement (identity and replicate) is already stored: nothing is counted twice.
         """
@@ -156,7 +176,11 @@ class Store:
         form = {"target": candidate.target, "configuration": candidate.configuration.canonical}
         with self._told(), self._engine.begin() as connection:
             _insert_new(connection, schema.CANDIDATE, {"candidate_id": candidate.candidate_id, **form})
-            number = _insert_new(connection, schema.MEASUREMENT, row)
+            table = schema.MEASUREMENT
+            same = [table.c[name] == row[name] for name in schema.IDENTITY]
+            again = [table.c.status == Status.STOPPED, table.c.started != row["started"]]
+            connection.execute(sa.delete(table).where(*same, *again))
+            number = _insert_new(connection, table, row)
             if number is None:
                 return False
             values = [

@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from autoedge.surrogate.encoding import Encoded
+
     Array = NDArray[np.float64]
 
 # LightGBM for a few dozen rows: small leaves, few rounds, and one thread, since on so little work its threads only
@@ -61,8 +63,10 @@ class Boosting:
         error = np.sqrt(np.mean((targets - self.held_out_mean) ** 2, axis=0))
         self.held_out_std = np.broadcast_to(error, targets.shape)
 
-    def predict(self, matrix: Array) -> tuple[Array, Array]:
+    def predict(self, candidates: Encoded) -> tuple[Array, Array]:
         """Mean over the folds, and the held-out error widened by the folds' disagreement, each (n, targets)."""
-        each = np.stack([[model.predict(matrix, num_threads=1) for model in models] for models in self._models])
+        each = np.stack(
+            [[model.predict(candidates.matrix, num_threads=1) for model in models] for models in self._models]
+        )
         spread = np.sqrt(each.var(axis=1) + self.held_out_std[0][:, None] ** 2)
         return each.mean(axis=1).T, spread.T

@@ -20,10 +20,12 @@ class Encoded:
     Attributes:
         matrix: Shape (n, columns): numbers scaled to 0 .. 1, categories as one column each.
         groups: Shape (columns,): which knob or feature a column belongs to, counted from 0.
+        rows: Shape (n,): where the candidates stand in their pool; None where there is none.
     """
 
     matrix: NDArray[np.float64]
     groups: NDArray[np.intp]
+    rows: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
         if self.matrix.ndim != 2 or self.groups.shape != (self.matrix.shape[1],):  # noqa: PLR2004 - rows and columns
@@ -31,9 +33,16 @@ class Encoded:
         if not np.isfinite(self.matrix).all():
             raise ValueError("an encoded candidate is finite, but got NaN or infinity")
 
+    def take(self, chosen: NDArray[np.intp]) -> Encoded:
+        """Some of the candidates."""
+        return Encoded(self.matrix[chosen], self.groups, None if self.rows is None else self.rows[chosen])
+
 
 def encode(
-    units: NDArray[np.float64], categories: Sequence[int], features: NDArray[np.float64] | None = None
+    units: NDArray[np.float64],
+    categories: Sequence[int],
+    features: NDArray[np.float64] | None = None,
+    alike: Sequence[Sequence[int]] = (),
 ) -> Encoded:
     """Turn knobs and known features into columns.
 
@@ -42,6 +51,9 @@ def encode(
         categories: For each knob its number of categories, 0 for a number.
         features: Shape (n, f), known before measuring; a missing value (NaN) takes the column's median. Positive and
             skewed columns are taken as logarithms, and all are scaled to 0 .. 1.
+        alike: Groups of knobs that choose from the same categories (the operation at each place of a network, the
+            precision of each layer): how often each category is chosen becomes one more group of columns, since
+            much depends on how many there are and little on where.
     """
     blocks = [
         _one_hot(column.astype(np.intp), count) if count else column[:, None]
@@ -49,6 +61,7 @@ def encode(
     ]
     if features is not None:
         blocks += [_feature(column)[:, None] for column in features.T]
+    blocks += [counts(units[:, list(knobs)].astype(np.intp), categories[knobs[0]]) for knobs in alike]
     groups = np.repeat(np.arange(len(blocks)), [block.shape[1] for block in blocks])
     matrix = np.hstack(blocks) if blocks else np.zeros((len(units), 0))
     return Encoded(np.ascontiguousarray(matrix), groups)
@@ -59,6 +72,14 @@ def _one_hot(codes: NDArray[np.intp], count: int) -> NDArray[np.float64]:
     block = np.zeros((len(codes), count))
     block[np.arange(len(codes)), codes] = np.sqrt(0.5)
     return block
+
+
+def counts(codes: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+    """How often each category occurs in a row, each column scaled to 0 .. 1."""
+    block = np.stack([(codes == category).sum(axis=1) for category in range(count)], axis=1).astype(float)
+    low, span = block.min(axis=0), np.ptp(block, axis=0)
+    scaled: NDArray[np.float64] = (block - low) / np.where(span > 0, span, 1.0)
+    return scaled
 
 
 def _feature(column: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,4 +102,7 @@ def is_logarithmic(values: NDArray[np.float64]) -> bool:
 
 def _skewness(values: NDArray[np.float64]) -> float:
     spread = values.std()
-    return float(np.mean(((values - values.mean()) / spread) ** 3)) if spread > 0 else 0.0
+    if spread <= 0:
+        return 0.0
+    scaled = (values - values.mean()) / spread
+    return float(np.mean(scaled * scaled * scaled))  # a million powers would take ten times as long

@@ -10,7 +10,7 @@ import numpy as np
 
 from autoedge.errors import SurrogateError
 from autoedge.surrogate.boosting import Boosting
-from autoedge.surrogate.gaussian import GaussianProcess
+from autoedge.surrogate.gaussian import GaussianProcess, Levels
 from autoedge.surrogate.trees import Forest
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS = 4  # below this, held-out predictions say nothing
 MOST_ROWS = 200  # of a Gaussian process, whose cost grows with the cube
-SHARPNESS = 2.0  # a model with half the squared error of another weighs 2 ** SHARPNESS times as much
+BOOSTED_ROWS = 100  # below this, boosted trees added nothing but time
+SHARPNESS = 6.0  # a model with half the squared error of another weighs 2 ** SHARPNESS times as much
+LEAST = 0.15  # a weight below this counts as none: it would add more spread than knowledge
 
 
 class Member(Protocol):
@@ -33,7 +35,7 @@ class Member(Protocol):
     held_out_mean: Array
     held_out_std: Array
 
-    def predict(self, matrix: Array) -> tuple[Array, Array]:
+    def predict(self, candidates: Encoded) -> tuple[Array, Array]:
         """Mean and standard deviation, each of shape (n, targets)."""
         ...
 
@@ -83,45 +85,62 @@ class Prediction:
 class Ensemble:
     """Gaussian process, forest and boosted trees, fitted to the same rows.
 
-    Each member's weight follows from its squared error on rows held out from it, and its spread is scaled until it
-    matches those errors (so an overconfident member does not stay so).
+    Each member's weight follows from its squared error on rows held out from it, and the spread of trees is scaled
+    until it matches those errors (so an overconfident member does not stay so).
 
     Args:
-        rows: The measured candidates, at least ``FEWEST_ROWS``.
+        rows: The measured candidates, at least ``FEWEST_ROWS`` where nothing is told of other targets.
         targets: Shape (n, targets), finite.
         seed: The same rows, targets and seed give the same predictions.
+        told: A member that knows other targets, in the units of ``targets``.
 
     Raises:
         SurrogateError: There are too few rows, or targets that are not finite.
     """
 
-    def __init__(self, rows: Encoded, targets: Array, *, seed: int) -> None:
-        if len(targets) < FEWEST_ROWS or len(targets) != len(rows.matrix):
+    def __init__(self, rows: Encoded, targets: Array, *, seed: int, told: Member | None = None) -> None:
+        if (len(targets) < FEWEST_ROWS and told is None) or len(targets) != len(rows.matrix):
             raise SurrogateError(f"a surrogate learns from at least {FEWEST_ROWS} rows, but got {len(targets)}")
         if not np.isfinite(targets).all():
             raise SurrogateError("a surrogate learns from finite values, but got NaN or infinity")
+        self._told = told
+        self._members: list[Member] = []
+        if len(targets) < FEWEST_ROWS:
+            self.weights = np.ones((1, targets.shape[1]))
+            return
         self._centre = targets.mean(axis=0)
         spread = targets.std(axis=0)
         self._spread = np.where(spread > 0, spread, 1.0)
         scaled = (targets - self._centre) / self._spread
-        self._members: list[Member] = [
-            _Processes(rows, scaled, seed),
-            Forest(rows.matrix, scaled, seed=seed % 2**31),
-            Boosting(rows.matrix, scaled, seed=seed),
-        ]
+        self._members = [_Processes(rows, scaled, seed), Forest(rows.matrix, scaled, seed=seed % 2**31)]
+        if len(targets) >= BOOSTED_ROWS:
+            self._members.append(Boosting(rows.matrix, scaled, seed=seed))
         errors = np.stack([np.mean((scaled - one.held_out_mean) ** 2, axis=0) for one in self._members])
+        if told is not None:
+            error = np.mean(((targets - told.held_out_mean) / self._spread) ** 2, axis=0)
+            errors = np.vstack([errors, error])
         skill = (errors + 1e-6) ** -SHARPNESS
+        skill = np.where(skill >= LEAST * skill.sum(axis=0), skill, 0.0)
         self.weights = skill / skill.sum(axis=0)
-        self._widening = np.stack([_widening(scaled, one) for one in self._members])
+        # A process knows where it is unsure, and was fitted to be right about it: widening it everywhere would send the
+        # search back to what it knows. Trees are widened.
+        self._widening = np.stack([np.ones(targets.shape[1]), *(_widening(scaled, one) for one in self._members[1:])])
 
-    def predict(self, matrix: Array, *, quick: bool = False) -> Prediction:
-        """Predict encoded candidates of shape (n, columns); ``quick`` leaves out the boosted trees."""
-        used = slice(0, 2 if quick else None)
-        each = [member.predict(matrix) for member in self._members[used]]
-        means = np.stack([mean for mean, _ in each])
-        stds = np.stack([std for _, std in each]) * self._widening[used, None]
-        weights = self.weights[used] / self.weights[used].sum(axis=0)
-        return Prediction(means * self._spread + self._centre, stds * self._spread, weights)
+    def predict(self, candidates: Encoded) -> Prediction:
+        """Predict candidates encoded as the rows were."""
+        means, stds, weights = [], [], []
+        for at, member in enumerate(self._members):
+            if self.weights[at].any():
+                mean, std = member.predict(candidates)
+                means.append(mean * self._spread + self._centre)
+                stds.append(std * self._widening[at] * self._spread)
+                weights.append(self.weights[at])
+        if self._told is not None and self.weights[-1].any():
+            mean, std = self._told.predict(candidates)
+            means.append(mean)
+            stds.append(std)
+            weights.append(self.weights[-1])
+        return Prediction(np.stack(means), np.stack(stds), np.stack(weights))
 
 
 def _widening(targets: Array, member: Member) -> Array:
@@ -137,14 +156,15 @@ class _Processes:
         chosen = np.arange(len(targets))
         if len(targets) > MOST_ROWS:
             chosen = np.sort(np.random.default_rng(seed).choice(len(targets), MOST_ROWS, replace=False))
-        part = type(rows)(rows.matrix[chosen], rows.groups)
+        part = rows.take(chosen)
         self._each = [GaussianProcess.fit(part, target) for target in targets[chosen].T]
-        self.held_out_mean, self.held_out_std = self.predict(rows.matrix)
+        self.held_out_mean, self.held_out_std = self.predict(rows)
         self.held_out_mean[chosen] = _columns([process.held_out_mean for process in self._each])
         self.held_out_std[chosen] = _columns([process.held_out_std for process in self._each])
 
-    def predict(self, matrix: Array) -> tuple[Array, Array]:
-        each = [process.predict(matrix) for process in self._each]
+    def predict(self, candidates: Encoded) -> tuple[Array, Array]:
+        levels = Levels(candidates.matrix, candidates.groups)
+        each = [process.predict(levels) for process in self._each]
         return _columns([mean for mean, _ in each]), _columns([std for _, std in each])
 
 

@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from autoedge.surrogate.encoding import Encoded
+
     Array = NDArray[np.float64]
 
 
@@ -31,9 +33,9 @@ class Forest:
             row[drawn] = False
         self.held_out_mean, self.held_out_std = _moments(self._each(matrix), unseen[:, :, None])
 
-    def predict(self, matrix: Array) -> tuple[Array, Array]:
+    def predict(self, candidates: Encoded) -> tuple[Array, Array]:
         """Mean and standard deviation over the trees, each of shape (n, targets)."""
-        each = self._each(matrix)
+        each = self._each(candidates.matrix)
         return each.mean(axis=0), each.std(axis=0)
 
     def _each(self, matrix: Array) -> Array:

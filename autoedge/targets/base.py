@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from autoedge.agent.frames import NONSENSE
+from autoedge.agent.looks import GO
 from autoedge.errors import TargetError
 from autoedge.intent.problem import escaped
 from autoedge.meters.spec import MeterSpec
 from autoedge.meters.trace import Trace
 from autoedge.targets.clock import ClockOffset, clock_offset
 from autoedge.targets.deadline import SLOWEST, Allowed
-from autoedge.targets.described import device_from, jobs_from, reading_from, reply_from
+from autoedge.targets.described import device_from, jobs_from, look_from, reading_from, reply_from
 from autoedge.targets.link import PATIENCE_S, AgentLink, LostTargetError
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ class Target(ABC):
         job: Mapping[str, Any],
         arrays: Mapping[str, np.ndarray],
         on_phase: Callable[[str], None] | None = None,
+        on_look: Callable[[Frame], str] | None = None,
     ) -> Frame:
         """Run one job in a process of its own there.
 
@@ -212,18 +214,30 @@ class Target(ABC):
                 of files that were sent. ``key`` comes back with the reply.
             arrays: Sent with the job.
             on_phase: Told of each phase.
+            on_look: Shown the job's looks (see ``autoedge.agent.looks``), as ``autoedge.targets.described.look_from``
+                gives them, and answers one of ``ANSWERS``. Without it the job runs through.
 
         Returns:
-            A frame with ``done`` or ``failed`` (the reason), as ``autoedge.targets.described.reply_from`` gives it; or
-            with ``cancelled``.
+            A frame with ``done``, ``stopped`` (after which look) or ``failed`` (the reason), as
+            ``autoedge.targets.described.reply_from`` gives it; or with ``cancelled``.
 
         Raises:
             LostTargetError: The agent died, hung, went on long after the job's limit, or sent a reply that makes no
                 sense; the next call starts a new one.
         """
         full = {**job, "id": uuid.uuid4().hex, "runtime": self._runtimes[str(job["runtime"])]}
+        full["looks"] = on_look is not None
         allowed = Allowed(job["limits"]["time_s"] + _LATE_S, turn_s=_TURN_S, transfer_s=_TRANSFER_S)
-        reply = self._ask({"do": "run", "job": full}, arrays, allowed=allowed, on_phase=on_phase)
+
+        def looked(look: Frame) -> str:
+            try:
+                sound = look_from(look)
+            except NONSENSE as error:
+                _log.warning("target '%s' showed a look that makes no sense: %r", self.name, error)
+                return GO
+            return GO if on_look is None else on_look(sound)
+
+        reply = self._ask({"do": "run", "job": full}, arrays, allowed=allowed, on_phase=on_phase, on_look=looked)
         if self._stopping and "cancelled" in reply.body:
             return reply
         try:
@@ -290,6 +304,7 @@ class Target(ABC):
         patience_s: float | None = None,
         allowed: Allowed | None = None,
         on_phase: Callable[[str], None] | None = None,
+        on_look: Callable[[Frame], str] | None = None,
     ) -> Frame:
         if self._link is None:
             self._link = self._start()
@@ -297,7 +312,7 @@ class Target(ABC):
         patience = (patience_s or self._patience_s) + sent / SLOWEST  # it may still be on its way
         try:
             link.send(body, arrays)
-            return link.answer(patience_s=patience, allowed=allowed, on_phase=on_phase)
+            return link.answer(patience_s=patience, allowed=allowed, on_phase=on_phase, on_look=on_look)
         except LostTargetError as error:
             hint = f"; its `wrap`, {shlex.join(self.wrap)}, may leave it too little" if self.wrap and link.over else ""
             self.close()

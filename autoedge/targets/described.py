@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autoedge.agent.frames import Frame
+from autoedge.agent.looks import LOOKS
 from autoedge.device import Device
 from autoedge.intent.problem import escaped
 
@@ -36,6 +37,7 @@ _DONE = (
     "memory_peak_mib",
     "memory_empty_mib",
     "timer_ns",
+    "first_block",
     "window_ns",
     "cpu_s",
     "major_faults",
@@ -109,8 +111,8 @@ def reply_from(said: Frame, job: str) -> Frame:
 
     Returns:
         A frame whose body has ``job``, ``key``, ``started``, ``duration_s``, ``conditions``, ``traces``, and either
-        ``done`` or ``failed`` and ``traceback``; whatever else was said is left out. Figures are finite, and those of
-        ``done`` and durations in ns not negative.
+        ``done``, ``stopped`` (the look after which it was told to stop), or ``failed`` and ``traceback``; whatever else
+        was said is left out. Figures are finite, and those of ``done`` and durations in ns not negative.
 
     Raises:
         ValueError: It is no such reply; also any other of ``NONSENSE``.
@@ -130,7 +132,22 @@ def reply_from(said: Frame, job: str) -> Frame:
         found["failed"] = _of(str, "failed", body["failed"])[:_LONGEST_REASON]
         found["traceback"] = _of(str, "traceback", body.get("traceback", ""))[:_LONGEST_TRACEBACK]
         return Frame(found, {})
+    if "stopped" in body:
+        return Frame({**found, "stopped": _short("stopped", body["stopped"])}, {})
     return Frame({**found, "done": _done(body["done"])}, _durations(arrays))
+
+
+def look_from(said: Frame) -> Frame:
+    """A look at a running job: its figures by name, with ``name`` one of ``LOOKS``, and its arrays.
+
+    Raises:
+        ValueError: It is no such look; also any other of ``NONSENSE``.
+    """
+    body = dict(_of(dict, "look", said.body["look"]))
+    name = _of(str, "name", body.pop("name"))
+    if name not in LOOKS:
+        raise ValueError("it shows a look that nobody knows")
+    return Frame({**_done(body), "name": name}, _series(said.arrays))
 
 
 def _done(said: Any) -> dict[str, Any]:
@@ -153,6 +170,10 @@ def _durations(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarr
     """The arrays, of which those in ns are series of whole numbers."""
     if "latency_ns" not in arrays:
         raise ValueError("lacks latency_ns")
+    return _series(arrays)
+
+
+def _series(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
     for name, values in arrays.items():
         whole = values.ndim == 1 and values.dtype.kind in "iu" and (values >= 0).all()
         if name.endswith("_ns") and not whole:

@@ -116,7 +116,12 @@ class AgentLink:
             pass  # closed
 
     def answer(
-        self, *, patience_s: float, allowed: Allowed | None = None, on_phase: Callable[[str], None] | None = None
+        self,
+        *,
+        patience_s: float,
+        allowed: Allowed | None = None,
+        on_phase: Callable[[str], None] | None = None,
+        on_look: Callable[[Frame], str] | None = None,
     ) -> Frame:
         """Wait for the answer to the command sent last.
 
@@ -124,6 +129,7 @@ class AgentLink:
             patience_s: Longest silence before the agent counts as lost.
             allowed: Longest time in all; by default the patience, however much else the agent says.
             on_phase: Told of the phases that a running job reports.
+            on_look: Shown the looks of a running job; what it says is sent back.
 
         Raises:
             LostTargetError: The agent died, hung or answered with something else.
@@ -143,6 +149,9 @@ class AgentLink:
                 self._check(until)
                 if on_phase is not None:
                     on_phase(escaped(str(frame.body["phase"]))[:_LINE])
+                continue
+            if "look" in frame.body and on_look is not None:
+                self.send({"do": on_look(frame)})
                 continue
             if "error" in frame.body:
                 raise self._refusal(frame)

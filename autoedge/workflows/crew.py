@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from autoedge.workflows.events import Began, Doing
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from autoedge.bench.bench import Bench
+    from autoedge.bench.onlooker import Judge
     from autoedge.candidate import Candidate
     from autoedge.measurement import Measurement, Phase
     from autoedge.targets.base import Target
@@ -57,8 +59,17 @@ class Crew:
         """Whether the machine of a target measures nothing, and what it measured last was handed out by ``wait``."""
         return self._machines[target] not in self._flying
 
-    def start(self, candidate: Candidate, phase: Phase, replicate: int, session: str) -> Future[Measurement | None]:
+    def start(
+        self, candidate: Candidate, phase: Phase, replicate: int, session: str, *, judge: Judge | None = None
+    ) -> Future[Measurement | None]:
         """Begin a measurement on an idle machine.
+
+        Args:
+            candidate: What.
+            phase: Why.
+            replicate: Which time.
+            session: Of the confirm rounds.
+            judge: Ends it early once it can change nothing; None to measure in full.
 
         Returns:
             Gives the measurement once it is stored, None when it was cancelled; raises TargetError when the target
@@ -66,7 +77,7 @@ class Crew:
         """
         if not self.idle(candidate.target):
             raise RuntimeError(f"one measurement at a time on a machine, but '{candidate.target}' is busy")
-        future = self._pool.submit(self._measure, candidate, phase, replicate, session)
+        future = self._pool.submit(self._measure, candidate, phase, replicate, session, judge)
         self._flying[self._machines[candidate.target]] = future
         return future
 
@@ -78,9 +89,12 @@ class Crew:
         self._flying = {machine: future for machine, future in self._flying.items() if future not in done}
         return done
 
-    def _measure(self, candidate: Candidate, phase: Phase, replicate: int, session: str) -> Measurement | None:
+    def _measure(
+        self, candidate: Candidate, phase: Phase, replicate: int, session: str, judge: Judge | None
+    ) -> Measurement | None:
         self._listener(Began(candidate))
         bench = self._benches[candidate.target]
+        doing = partial(Doing, candidate)
         return bench.measure(
-            candidate, phase, replicate, session, lambda doing: self._listener(Doing(candidate, doing))
+            candidate, phase, replicate, session, lambda what: self._listener(doing(what)), judge=judge
         )

@@ -9,6 +9,7 @@ import numpy as np
 from autoedge.measurement import Phase
 from autoedge.search.study import Board, Row
 from autoedge.workflows.events import Note, StageBegan
+from autoedge.workflows.racing import is_stopped, race_on, seen_of
 from autoedge.workflows.schedule import Process, land, launch, measure_all
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def _search(run: Run, crew: Crew, board: Board) -> None:
 
 
 def _start(run: Run, crew: Crew, candidate: Candidate) -> Future[Measurement | None]:
-    return launch(run, crew, Process(candidate, Phase.SEARCH, len(_done(run, candidate))))
+    judge = race_on(run, candidate.target)
+    return launch(run, crew, Process(candidate, Phase.SEARCH, len(_done(run, candidate)), judge=judge))
 
 
 def _done(run: Run, candidate: Candidate) -> list[Measurement]:
@@ -93,7 +95,7 @@ def _begun(run: Run) -> list[Process]:
         rows = run.rows(candidate_id, (Phase.SEARCH,))
         candidate = run.candidates[candidate_id]
         if candidate.target not in run.away and 0 < len(rows) < run.search_cost and all(row.ok for row in rows):
-            found.append(Process(candidate, Phase.SEARCH, len(rows)))
+            found.append(Process(candidate, Phase.SEARCH, len(rows), judge=race_on(run, candidate.target)))
     return found
 
 
@@ -138,6 +140,9 @@ def _rows(run: Run) -> list[Row]:
 
 
 def _row(run: Run, index: int, candidate_id: str, known: tuple[Evidence, Verdict] | None) -> Row:
+    stopped = [row for row in run.rows(candidate_id, (Phase.SEARCH,)) if is_stopped(row)]
+    if stopped:
+        return seen_of(run, index, stopped[-1])
     if known is None:
         reason = next((row.reason for row in run.measurements if row.candidate_id == candidate_id and row.reason), "")
         return Row(index, reason=reason or "no valid measurement")

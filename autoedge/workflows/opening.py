@@ -115,6 +115,7 @@ def opened_run(
                     listener(note)
                 _claim(run, targets)
                 run = parts.run(devices, run.away, targets)
+                _remember(run)
                 yield run, {name: target for name, target in targets.items() if name not in run.away}
         finally:
             store.close()
@@ -124,6 +125,15 @@ def _set_by_target(store: Store, name: str, found: Mapping[str, Any], away: Coll
     """Keep a fact of each target; what one that is away was measured with stays, so that its rows stay in force."""
     kept = {target: fact for target, fact in (store.fact(name) or {}).items() if target in away}
     store.set_fact(name, {**kept, **found})
+
+
+def _remember(run: Run) -> None:
+    """Keep what a reader of the store alone cannot know: the models' features, objectives and protocols."""
+    features = {facts.name: dict(facts.features) for facts in run.prepared.facts}
+    protocols = {site.protocol.protocol_id: dict(site.protocol.parameters) for site in run.sites.values()}
+    run.store.set_fact("models", (run.store.fact("models") or {}) | features)
+    run.store.set_fact("objectives", [metric.key for metric in run.intent.objectives])
+    run.store.set_fact("protocols", (run.store.fact("protocols") or {}) | protocols)
 
 
 def _claim(run: Run, targets: Mapping[str, Target]) -> None:

@@ -13,10 +13,11 @@ from autoedge.bench.evidence import Evidence, Spread
 from autoedge.bench.presets import soak_seconds
 from autoedge.decide.choice import objective_matrix, ranked
 from autoedge.decide.verdict import Verdict, decide
-from autoedge.measurement import Phase
+from autoedge.measurement import Phase, Status
 from autoedge.metric import QUALITY, SUSTAINED
 from autoedge.workflows.budget import Ledger
 from autoedge.workflows.events import Lost, Measured
+from autoedge.workflows.racing import still_stopped
 from autoedge.workflows.site import none_left
 from autoedge.workflows.sustain import soak_cost, why_not_sustained
 
@@ -76,16 +77,19 @@ class Run:
         self.shelf = shelf
         self.tell = listener
         self.candidates = store.candidates()
-        self.measurements = [row for row in store.measurements() if self._counts(row)]
-        used = sum(row.details.get("processes", 1) for row in self.measurements)
+        counting = [row for row in store.measurements() if self._counts(row)]
+        self.measurements = [row for row in counting if row.status is not Status.STOPPED]
         conditions = f"elapsed {self.protocol.protocol_id} {prepared.task.data_hash[:12]}"
-        self.ledger = Ledger(self.intent.budget, used, store, conditions, soaks=sum(soak_cost(prepared.constraints)))
         self._references = {name: space.default(self.intent.baseline, name) for name in self.sites}
         self._spread: dict[str, Spread] = {}
         self._spreads: dict[tuple[str, str, int, int], Spread] = {}
         self._judged: dict[str, tuple[int, Verdict]] = {}
         self._judged_with: dict[str, tuple[Spread, int]] = {}
         self.search_cost = int(self.protocol.parameters["processes"])
+        held = still_stopped(self, [row for row in counting if row.status is Status.STOPPED])
+        self.measurements = [row for row in counting if row.status is not Status.STOPPED or row in held]
+        used = sum(row.details.get("processes", 1) for row in self.measurements)
+        self.ledger = Ledger(self.intent.budget, used, store, conditions, soaks=sum(soak_cost(prepared.constraints)))
 
     # -- targets ------------------------------------------------------------------------------------------------
 
@@ -213,8 +217,11 @@ class Run:
         return [row for row in self.measurements if row.target == target]
 
     def explored(self, candidate_id: str) -> Evidence | None:
-        """What baselines and search say of a candidate; None without a valid measurement."""
-        valid = [row for row in self.rows(candidate_id, (Phase.BASELINE, Phase.SEARCH)) if row.ok]
+        """What baselines and search say of a candidate; None without a valid measurement, or when one was stopped."""
+        rows = self.rows(candidate_id, (Phase.BASELINE, Phase.SEARCH))
+        valid = [row for row in rows if row.ok]
+        if any(row.status is Status.STOPPED for row in rows):
+            return None
         return Evidence(candidate_id, valid, self.spread_on(valid[0].target)) if valid else None
 
     def confirmed(self, candidate_id: str, session: str, most: int | None = None) -> Evidence | None:
@@ -307,6 +314,17 @@ class Run:
             found.append((evidence, known[1]))
         return found
 
+    def keeping(self, target: str) -> list[Evidence]:
+        """Candidates of the present space on a target whose values keep every limit, the open ones too."""
+        return [
+            evidence
+            for evidence, verdict in self.judged()
+            if (candidate := self.candidates[evidence.candidate_id]).target == target
+            and self.space.row(candidate) is not None
+            and self.feasible(verdict)
+            and not any(decision.open for decision in verdict.decisions)
+        ]
+
     def worth_confirming(self) -> list[Candidate]:
         """Candidates on reachable targets, best first: what keeps the limits by the preference; else the nearest.
 
@@ -341,13 +359,15 @@ class Run:
 
     def facts(self) -> dict[str, Any]:
         """What was used, for reports."""
+        stopped = {row.candidate_id for row in self.measurements if row.status is Status.STOPPED}
         return {
             "measurements": self.ledger.used,
             "budget": self.intent.budget.measurements,
             "seconds": round(self.ledger.seconds, 1),
             "variant_seconds": round(self.shelf.seconds, 1),
             "candidates_in_space": len(self.space),
-            "explored": len(self.explored_ids()),
+            "explored": len(self.explored_ids()) - len(stopped),
+            "stopped": len(stopped),
         }
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Future
 
+    from autoedge.bench.onlooker import Judge
     from autoedge.candidate import Candidate
     from autoedge.measurement import Measurement, Phase
     from autoedge.workflows.crew import Crew
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Process:
-    """A measurement to make."""
+    """A measurement to make; a judge ends it early once it can change nothing."""
 
     candidate: Candidate
     phase: Phase
     replicate: int
     session: str = ""
+    judge: Judge | None = None
 
 
 def measure_all(run: Run, crew: Crew, processes: Iterable[Process]) -> None:
@@ -55,7 +57,7 @@ def measure_all(run: Run, crew: Crew, processes: Iterable[Process]) -> None:
 def launch(run: Run, crew: Crew, process: Process) -> Future[Measurement | None]:
     """Begin a measurement on an idle machine."""
     run.shelf.ready(process.candidate.configuration)  # here, since only the main thread hears Ctrl-C
-    return crew.start(process.candidate, process.phase, process.replicate, process.session)
+    return crew.start(process.candidate, process.phase, process.replicate, process.session, judge=process.judge)
 
 
 def land(run: Run, candidate: Candidate, future: Future[Measurement | None]) -> Measurement | None:

@@ -9,7 +9,7 @@ from autoedge.bench.power_facts import power_facts
 from autoedge.decide.choice import front_of, objective_matrix, rule_text
 from autoedge.decide.relaxation import relaxations
 from autoedge.decide.verdict import Outcome, Verdict
-from autoedge.measurement import Phase
+from autoedge.measurement import Phase, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -269,7 +269,7 @@ def _lost_by(run: Run, standing: Standing, chosen: Standing) -> str:
 def _failures(run: Run) -> list[dict[str, Any]]:
     reasons: dict[str, dict[str, Any]] = {}
     for row in run.measurements:
-        if not row.ok:
+        if not row.ok and row.status is not Status.STOPPED:
             entry = reasons.setdefault(row.reason, {"reason": row.reason, "count": 0, "candidates": []})
             entry["count"] += 1
             if row.candidate_id not in entry["candidates"]:

@@ -25,9 +25,19 @@ from autoedge.campaign.table import Table
 from autoedge.search.replaying import replay
 
 HERE = Path(__file__).parent
-BUDGET = 60
+BUDGET = int(__import__("os").environ.get("BUD", "60"))
 FEWEST_ROWS = 100
-SEEDS = {"surrogate": 10, "warm": 10, "blind": 10, "foreign": 10, "random": 10, "nsga2": 10, "tpe": 10, "gp": 5, "botorch": 3}
+SEEDS = {
+    "surrogate": 10,
+    "warm": 10,
+    "blind": 10,
+    "foreign": 10,
+    "random": 10,
+    "nsga2": 10,
+    "tpe": 10,
+    "gp": 5,
+    "botorch": 3,
+}
 NB201 = ("1080ti_1", "gold_6240_1", "pixel3_1", "samsung_a50_1")
 QUALITY = ("accuracy_pct", "map50_95")
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from autoedge.measurement import Source
+from autoedge.measurement import Source, Status
 from autoedge.workflows.events import Began, Doing, Lost, Measured, Note, StageBegan
 from autoedge_cli.render_configuration import level, words
 from autoedge_cli.render_figures import ESTIMATE, bare, name_of, unit_of, with_unit
@@ -88,7 +88,7 @@ class State:
         flight = self.flights.get(event.candidate.target)
         if flight is not None and flight.candidate == event.candidate:
             del self.flights[event.candidate.target]
-        if not event.measurement.ok:
+        if not event.measurement.ok and event.measurement.status is not Status.STOPPED:
             self.failures += 1
             self.reason = event.measurement.reason
 

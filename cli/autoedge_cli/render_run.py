@@ -74,6 +74,7 @@ def _used(console: Console, used: Mapping[str, Any]) -> None:
     parts = [
         f"{used['measurements']} of {used['budget']} measurements",
         f"{used['explored']} of {plural(int(used['candidates_in_space']), 'candidate')} explored",
+        *([f"{used['stopped']} more ruled out early"] if used.get("stopped") else []),
         f"{duration(float(used['seconds']))} in all",
         f"{duration(float(used['variant_seconds']))} of it for making model files",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from itertools import pairwise
@@ -11,6 +12,7 @@ import click
 import pytest
 from ruamel.yaml import YAML
 
+from autoedge.campaign.card import Card
 from autoedge.errors import IntentError
 from autoedge.intent.load import load_intent
 from autoedge.space.declaration import read_space_file
@@ -92,4 +94,11 @@ def test_links_lead_somewhere(docs: Path, page: str) -> None:
 
 def test_blocks_are_of_known_kinds(blocks: list[Any]) -> None:
     """No block escapes these tests by another name; plain text is for formulas and answers."""
-    assert {block.info for block in blocks} == {"yaml", "yaml wrong", "console", "python", "text"}
+    assert {block.info for block in blocks} == {"yaml", "yaml wrong", "console", "python", "text", "json"}
+
+
+def test_json_is_read(blocks: list[Any]) -> None:
+    """Every JSON block can be parsed, and the card of a campaign is one."""
+    documents = [json.loads(block.text) for block in blocks if block.info == "json"]
+    cards = [document for document in documents if "knobs" in document]
+    assert [Card.model_validate(card).name for card in cards] == ["boards"]

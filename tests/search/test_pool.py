@@ -65,6 +65,48 @@ def test_the_nearest_free_candidate_is_nearest(pool: Any, data: st.DataObject) -
     assert (np.delete(distances, wanted) > 0).all()
 
 
+@st.composite
+def random_pools(draw: st.DrawFn) -> tuple[dict[str, tuple[Any, ...]], list[str], np.ndarray]:
+    """Levels by knob, which of them have no order, and some of their combinations in any order."""
+    sizes = draw(st.lists(st.integers(1, 5), min_size=1, max_size=5))
+    choices = [f"k{i}" for i in range(len(sizes)) if draw(st.booleans())]
+    start = draw(st.integers(1, 3))
+    levels = {
+        f"k{i}": tuple("abcde"[:size]) if f"k{i}" in choices else tuple(start * 2**j for j in range(size))
+        for i, size in enumerate(sizes)
+    }
+    rows = draw(st.lists(st.tuples(*(st.integers(0, size - 1) for size in sizes)), min_size=1, unique=True))
+    return levels, choices, np.array(rows).reshape(len(rows), len(sizes))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(made=random_pools(), data=st.data())
+def test_any_pool_is_searched_as_by_brute_force(
+    make_pool: Callable[..., Any], made: tuple[dict[str, tuple[Any, ...]], list[str], np.ndarray], data: st.DataObject
+) -> None:
+    """Parameters and candidates are one to one, and the nearest free candidate is nearest, whatever the pool."""
+    levels, choices, codes = made
+    grid = Grid(make_pool(levels, choices, lambda _: codes))
+    rows = codes.tolist()
+    assert [grid.find(grid.params(row)) for row in range(len(grid))] == list(range(len(grid)))
+    wanted = [data.draw(st.integers(0, len(values) - 1)) for values in levels.values()]
+    params = {name: values[code] for (name, values), code in zip(levels.items(), wanted, strict=True)}
+    assert grid.find(params) == (rows.index(wanted) if wanted in rows else None)
+
+    def far(row: list[int]) -> float:
+        gaps = [
+            float(code != level) if name in choices else abs(code - level) / max(len(values) - 1, 1)
+            for (name, values), code, level in zip(levels.items(), row, wanted, strict=True)
+        ]
+        return sum(gaps)
+
+    free = np.array([data.draw(st.booleans()) for _ in rows])
+    free[data.draw(st.integers(0, len(rows) - 1))] = True
+    found = grid.nearest(params, free, np.random.default_rng(0))
+    assert free[found]
+    assert far(rows[found]) == pytest.approx(min(far(row) for row, one in zip(rows, free, strict=True) if one))
+
+
 def test_numbers_between_levels_are_repaired_by_rank(make_pool: Callable[..., Any]) -> None:
     """Batch 6 lies nearer to 8 than to 4 on its logarithmic scale, batch 5 nearer to 4."""
     grid = Grid(make_pool({"batch": (1, 2, 4, 8)}))

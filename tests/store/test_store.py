@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -76,10 +77,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @settings(max_examples=30)
 @given(pair=pairs())
 def test_any_measurement_comes_back_as_it_was(shared: Store, pair: tuple[Measurement, Candidate]) -> None:
-    """Values, flags, details, texts and enumerations survive; so does the candidate; a second time is refused."""
+    """Values, flags, details, texts and enumerations survive; so does the candidate; a second time is refused.
+
+    Where an earlier one of the same identity was stopped, it is replaced.
+    """
     measurement, candidate = pair
-    known = shared.measurements()
-    twin = any(all(getattr(m, name) == getattr(measurement, name) for name in IDENTITY) for m in known)
+    rows = shared.measurements()
+    twins = [m for m in rows if all(getattr(m, name) == getattr(measurement, name) for name in IDENTITY)]
+    replaced = [m for m in twins if m.status is Status.STOPPED and m.started != measurement.started]
+    known = [m for m in rows if m not in replaced]
+    twin = len(twins) > len(replaced)
     assert shared.add(measurement, candidate) is not twin
     assert shared.add(measurement, candidate) is False
     found = shared.measurements()
@@ -241,3 +248,36 @@ def test_any_folder_name_will_do(tmp_path: Path, make: Make, candidate: Candidat
     by_url = Store(store.url)
     assert by_url.measurements() == [make()]
     by_url.close()
+
+
+def test_what_was_stopped_gives_way(tmp_path: Path) -> None:
+    """A measurement that was stopped is replaced by a later one of the same identity, and by nothing else."""
+    store, candidate = Store(tmp_path / "study.db"), Candidate(Configuration("m", {}, "onnxruntime", {}), "local")
+    full = _plain(candidate, started=2.0)
+    stopped = replace(full, status=Status.STOPPED, reason="surely", started=1.0)
+    assert store.add(stopped, candidate)
+    assert not store.add(stopped, candidate)
+    assert store.add(full, candidate)
+    assert store.measurements() == [full]
+    assert not store.add(replace(stopped, started=3.0), candidate)
+    assert store.measurements() == [full]
+    store.close()
+
+
+def _plain(candidate: Candidate, started: float) -> Measurement:
+    return Measurement(
+        candidate_id=candidate.candidate_id,
+        config_id=candidate.configuration.config_id,
+        target="local",
+        fingerprint="f",
+        runtime_version="1",
+        variant_hash="v",
+        data_hash="d",
+        protocol_id="p",
+        session="",
+        phase=Phase.SEARCH,
+        replicate=0,
+        status=Status.OK,
+        metrics={"size_mib": Value.exact(1.0, "bytes")},
+        started=started,
+    )

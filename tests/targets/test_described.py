@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from autoedge.agent.frames import NONSENSE, Frame
-from autoedge.targets.described import device_from, jobs_from, reading_from, reply_from
+from autoedge.agent.looks import FIRST_BLOCK
+from autoedge.targets.described import device_from, jobs_from, look_from, reading_from, reply_from
 
 GOOD = {
     "machine": "0123456789abcdef",
@@ -101,6 +102,8 @@ def test_a_sound_reply_stays_as_it_is() -> None:
     assert reply_from(Frame(BODY, ARRAYS), JOB) == Frame(BODY, ARRAYS)
     failed = {name: value for name, value in BODY.items() if name != "done"} | {"failed": "no", "traceback": "x\ny"}
     assert reply_from(Frame(failed, {}), JOB) == Frame(failed, {})
+    stopped = {name: value for name, value in BODY.items() if name != "done"} | {"stopped": FIRST_BLOCK}
+    assert reply_from(Frame(stopped, {}), JOB) == Frame(stopped, {})
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,34 @@ def test_what_does_not_belong_to_a_reply_is_left_out() -> None:
     more = {"processes": -5, "scores": "/etc/passwd", "systematic": {"latency_p50_ms": 1.0}}
     said = Frame({**BODY, "details": more, "done": {**DONE, **more}}, ARRAYS)
     assert reply_from(said, JOB) == Frame(BODY, ARRAYS)
+
+
+LOOK = {"name": FIRST_BLOCK, "cold_start_ns": 1000, "memory_peak_mib": 20.5, "window_ns": 1000, "machine_busy_s": -0.01}
+
+
+def test_a_sound_look_stays_as_it_is() -> None:
+    """Nothing of a look that an agent shows is changed, but for what nobody knows, which is left out."""
+    calls = {"calls_ns": np.arange(3)}
+    assert look_from(Frame({"look": LOOK}, calls)) == Frame(LOOK, calls)
+    assert look_from(Frame({"look": {**LOOK, "why": "x"}}, calls)) == Frame(LOOK, calls)
+
+
+@pytest.mark.parametrize(
+    ("look", "arrays"),
+    [
+        (None, {}),
+        ([], {}),
+        ({"cold_start_ns": 5}, {}),
+        ({**LOOK, "name": "another"}, {}),
+        ({**LOOK, "name": ["first block"]}, {}),
+        ({**LOOK, "cold_start_ns": -1}, {}),
+        ({**LOOK, "cold_start_ns": float("nan")}, {}),
+        (LOOK, {"calls_ns": np.array([-1])}),
+        (LOOK, {"calls_ns": np.array([0.5])}),
+        (LOOK, {"calls_ns": np.zeros((2, 2), np.int64)}),
+    ],
+)
+def test_a_look_that_makes_no_sense(look: Any, arrays: Any) -> None:
+    """A look of an unknown name, with impossible figures or series of another kind is refused."""
+    with pytest.raises(NONSENSE):
+        look_from(Frame({"look": look}, arrays))

@@ -46,7 +46,7 @@ class FakeBench:
     log: list[tuple[str, str, int]]
     work: Callable[[Candidate], Any]
 
-    def measure(self, candidate: Candidate, *_: object) -> Any:
+    def measure(self, candidate: Candidate, *_: object, **__: object) -> Any:
         """Do the work between two lines of the log."""
         number = candidate.configuration.batch
         self.log.append(("begins", candidate.target, number))

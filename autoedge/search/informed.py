@@ -1,0 +1,102 @@
+"""What results of other targets say of the candidates of a pool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autoedge.campaign.results import Results
+from autoedge.surrogate.described import describe
+from autoedge.surrogate.encoding import Encoded, is_logarithmic
+from autoedge.surrogate.fewshot import FewShot
+from autoedge.surrogate.sources import source_predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from autoedge.search.pool import Grid
+    from autoedge.surrogate.fewshot import Transferred
+
+    Array = NDArray[np.float64]
+
+MOST_UNKNOWN = 0.5  # share of candidates; of more, sources say nothing that a search should start from
+
+
+class Informed:
+    """Prepared once for a pool: for each objective what the sources expect.
+
+    Args:
+        history: Results of other targets, in the units of the study's values.
+        grid: The candidates.
+        metrics: Names of the objectives.
+
+    Attributes:
+        known: For each objective, whether the sources say something of most candidates.
+        log: For each objective, whether the sources' values are taken as logarithms.
+    """
+
+    def __init__(self, history: Sequence[Results], grid: Grid, metrics: Sequence[str]) -> None:
+        candidates = _candidates(grid)
+        described = describe(candidates)
+        self.known: list[bool] = []
+        self.log: list[bool] = []
+        self._models: list[FewShot | None] = []
+        columns = []
+        for metric in metrics:
+            values = [source.values[metric] for source in history if metric in source.values]
+            told = np.concatenate(values) if values else np.zeros(0)
+            log = is_logarithmic(told[np.isfinite(told)])
+            predictions = source_predictions(
+                [_scaled(source, metric, log=log) for source in history], metric, candidates
+            )
+            unknown = np.isnan(predictions).all(axis=1).mean() if predictions.shape[1] else 1.0
+            self.known.append(bool(unknown <= MOST_UNKNOWN))
+            self.log.append(log)
+            self._models.append(FewShot(predictions, described) if self.known[-1] else None)
+            if self.known[-1]:
+                columns.append(self.expected(len(self._models) - 1, [], []).predict()[0])
+        self._columns = np.column_stack([_unit(column) for column in columns]) if columns else np.zeros((len(grid), 0))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the sources say something of all objectives."""
+        return all(self.known)
+
+    def expected(
+        self, objective: int, rows: Sequence[int] | NDArray[np.intp], numbers: Sequence[float] | Array
+    ) -> Transferred:
+        """What is expected of all candidates, given what was measured of some, on the scale of ``log``."""
+        model = self._models[objective]
+        if model is None:
+            raise ValueError(f"the sources say nothing of objective {objective}")
+        return model.fit(rows, numbers)
+
+    def added(self, encoded: Encoded) -> Encoded:
+        """Encoded candidates of the pool with what the sources expect of them as further columns."""
+        first = int(encoded.groups.max()) + 1 if len(encoded.groups) else 0
+        groups = np.concatenate([encoded.groups, first + np.arange(self._columns.shape[1])])
+        return Encoded(np.hstack([encoded.matrix, self._columns[encoded.rows]]), groups, encoded.rows)
+
+
+def _candidates(grid: Grid) -> Results:
+    names, matrix = grid.pool.features()
+    knobs = {
+        name: np.asarray(knob.levels, dtype=float if knob.ordered else object)[codes]
+        for (name, knob), codes in zip(grid.pool.knobs.items(), np.asarray(grid.pool.codes).T, strict=True)
+    }
+    ordered = frozenset(name for name, knob in grid.pool.knobs.items() if knob.ordered)
+    return Results("", knobs, ordered, dict(zip(names, np.asarray(matrix, dtype=float).T, strict=True)))
+
+
+def _scaled(source: Results, metric: str, *, log: bool) -> Results:
+    if not log or metric not in source.values:
+        return source
+    return Results(source.name, source.knobs, source.ordered, source.features, {metric: np.log(source.values[metric])})
+
+
+def _unit(column: Array) -> Array:
+    span = np.ptp(column)
+    return np.asarray((column - column.min()) / span) if span > 0 else np.zeros(len(column))
