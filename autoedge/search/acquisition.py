@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from autoedge.search.informed import Informed
     from autoedge.surrogate.encoding import Encoded
-    from autoedge.surrogate.fewshot import Transferred
+    from autoedge.surrogate.foreseen import Expectation
 
     Array = NDArray[np.float64]
 
@@ -120,9 +120,11 @@ class _Judge:
         violation = self._limits.violation(drawn[:, :, count:], self._objectives.raw(drawn[:, :, :count]))
         feasible = violation <= 0
         survives = self._survives(candidates)
-        if self._any_feasible:
-            return np.asarray((self._improvement(drawn[:, :, :count]) * feasible).mean(axis=0) * survives)
         chance = feasible.mean(axis=0) * survives
+        if self._any_feasible:
+            gain = (self._improvement(drawn[:, :, :count]) * feasible).mean(axis=0) * survives
+            # Where nothing promises anything, what keeps the limits and is known least.
+            return np.asarray(gain if gain.max() > 0 else chance * drawn[:, :, :count].std(axis=0).mean(axis=1))
         return np.asarray(chance if chance.max() > HOPELESS else -violation.mean(axis=0))
 
     def _survives(self, candidates: Encoded) -> Array | float:
@@ -171,7 +173,7 @@ class _Objectives:
     def _numbers(self, values: Array) -> Array:
         return np.asarray(np.where(self._log, np.log(np.where(self._log, values, 1.0)), values) * self._signs)
 
-    def _expectations(self, evidence: Evidence, numbers: Array, informed: Informed | None) -> dict[int, Transferred]:
+    def _expectations(self, evidence: Evidence, numbers: Array, informed: Informed | None) -> dict[int, Expectation]:
         if informed is None:
             return {}
         rows = evidence.rows.rows if evidence.rows.rows is not None else np.zeros(0, dtype=np.intp)
@@ -195,8 +197,7 @@ class _Limits:
         self._lines: list[tuple[int, float, float]] = []
         columns = []
         for column in evidence.constraints.T:
-            known = np.isfinite(column)
-            filled = np.where(known, column, np.median(column[known]))
+            filled = _finite(column)
             if np.ptp(filled) <= 0:
                 continue
             line = _line(evidence.values, filled)
@@ -212,6 +213,14 @@ class _Limits:
         for objective, slope, offset in self._lines:
             total += np.maximum(raw[:, :, objective] * slope + offset, 0.0)
         return np.asarray(total)
+
+
+def _finite(column: Array) -> Array:
+    """A constraint without gaps: infinity becomes twice the largest number there is, an unknown one the median."""
+    most = np.abs(column[np.isfinite(column)]).max(initial=0.0) or 1.0
+    bounded = np.clip(column, -2.0 * most, 2.0 * most)
+    known = ~np.isnan(bounded)
+    return np.where(known, bounded, np.median(bounded[known]) if known.any() else 0.0)
 
 
 def _line(values: Array, limit: Array) -> tuple[int, float, float] | None:

@@ -68,15 +68,19 @@ class PoolDomain:
         """The candidate with exactly these parameters."""
         return self._grid.find(params)
 
-    def candidates(self, known: Sequence[int], best: Sequence[int], rng: np.random.Generator) -> NDArray[np.intp]:
-        """All that are open and unknown; of too many, a random choice and variations of the best."""
+    def free(self, known: Sequence[int]) -> NDArray[np.intp]:
+        """All that are open and unknown; all there are where none is."""
         free = self._grid.open.copy()
         free[list(known)] = False
-        rows = np.flatnonzero(free) if free.any() else np.arange(len(free))
+        return np.flatnonzero(free) if free.any() else np.arange(len(free))
+
+    def candidates(self, known: Sequence[int], best: Sequence[int], rng: np.random.Generator) -> NDArray[np.intp]:
+        """All that are open and unknown; of too many, a random choice and variations of the best."""
+        rows = self.free(known)
         if len(rows) <= MOST_CANDIDATES:
             return rows
         near = self._variations(np.asarray(best, dtype=np.intp), rng) if len(best) else np.zeros(0, dtype=np.intp)
-        near = rng.permutation(np.unique(near[free[near]]))[: MOST_CANDIDATES // 2]
+        near = rng.permutation(np.intersect1d(near, rows))[: MOST_CANDIDATES // 2]
         return np.union1d(near, rng.choice(rows, MOST_CANDIDATES - len(near), replace=False))
 
     def encoded(self, points: Sequence[int] | NDArray[np.intp]) -> Encoded:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import moocore
 import numpy as np
 
 from autoedge.campaign.results import Results
 from autoedge.surrogate.described import describe
 from autoedge.surrogate.encoding import Encoded, is_logarithmic
-from autoedge.surrogate.fewshot import FewShot
+from autoedge.surrogate.foreseen import Foreseen
 from autoedge.surrogate.sources import source_predictions
 
 if TYPE_CHECKING:
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from autoedge.search.pool import Grid
-    from autoedge.surrogate.fewshot import Transferred
+    from autoedge.surrogate.foreseen import Expectation
 
     Array = NDArray[np.float64]
 
-MOST_UNKNOWN = 0.5  # share of candidates; of more, sources say nothing that a search should start from
+PROMISING = 1024  # candidates of a large pool that are looked at since they promise most
+MOST_UNKNOWN = 0.9  # share of candidates; of more, sources say nothing that a search should start from
 
 
 class Informed:
@@ -43,8 +45,9 @@ class Informed:
         described = describe(candidates)
         self.known: list[bool] = []
         self.log: list[bool] = []
-        self._models: list[FewShot | None] = []
-        columns = []
+        self._models: list[Foreseen | None] = []
+        self._means: dict[int, Array] = {}
+        self._ranks: NDArray[np.intp] | None = None
         for metric in metrics:
             values = [source.values[metric] for source in history if metric in source.values]
             told = np.concatenate(values) if values else np.zeros(0)
@@ -55,10 +58,18 @@ class Informed:
             unknown = np.isnan(predictions).all(axis=1).mean() if predictions.shape[1] else 1.0
             self.known.append(bool(unknown <= MOST_UNKNOWN))
             self.log.append(log)
-            self._models.append(FewShot(predictions, described) if self.known[-1] else None)
+            self._models.append(Foreseen(predictions, described) if self.known[-1] else None)
             if self.known[-1]:
-                columns.append(self.expected(len(self._models) - 1, [], []).predict()[0])
-        self._columns = np.column_stack([_unit(column) for column in columns]) if columns else np.zeros((len(grid), 0))
+                self._means[len(self.known) - 1] = self.expected(len(self.known) - 1, [], []).predict()[0]
+        columns = [_unit(column) for column in self._means.values()]
+        self._columns = np.column_stack(columns) if columns else np.zeros((len(grid), 0))
+
+    def promising(self, signs: Array, free: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Of free candidates those that come first by what is expected, front after front."""
+        if self._ranks is None:
+            ranks = moocore.pareto_rank(np.column_stack([column * signs[at] for at, column in self._means.items()]))
+            self._ranks = np.asarray(ranks)
+        return free[np.argsort(self._ranks[free], kind="stable")[:PROMISING]]
 
     @property
     def complete(self) -> bool:
@@ -67,7 +78,7 @@ class Informed:
 
     def expected(
         self, objective: int, rows: Sequence[int] | NDArray[np.intp], numbers: Sequence[float] | Array
-    ) -> Transferred:
+    ) -> Expectation:
         """What is expected of all candidates, given what was measured of some, on the scale of ``log``."""
         model = self._models[objective]
         if model is None:

@@ -105,6 +105,10 @@ class SurrogateSampler(BaseSampler):
         )
         best = [history.points[row] for row in evidence.best]
         points = domain.candidates(history.known, best, rng)
+        if informed is not None and self._pool is not None:
+            free = self._pool.free(history.known)
+            if len(points) < len(free):
+                points = np.union1d(points, informed.promising(history.signs, free))
         candidates = encoded(points)
         chosen = None
         enough = len(history.points) >= FEWEST_ROWS and len(history.known) >= self._startup

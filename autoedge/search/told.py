@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from autoedge.surrogate.encoding import Encoded
-    from autoedge.surrogate.fewshot import Transferred
+    from autoedge.surrogate.foreseen import Expectation
 
     Array = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Told:
 
     def __init__(
         self,
-        expected: Mapping[int, Transferred],
+        expected: Mapping[int, Expectation],
         *,
         signs: Array,
         low: Array,

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 FEWEST_ROWS = 4  # below this, held-out predictions say nothing
 MOST_ROWS = 200  # of a Gaussian process, whose cost grows with the cube
+EXPLAINED = 0.1  # held-out squared error below which trees are not asked: they hardly ever did better
 BOOSTED_ROWS = 100  # below this, boosted trees added nothing but time
 SHARPNESS = 6.0  # a model with half the squared error of another weighs 2 ** SHARPNESS times as much
+DOUBT = 4.0  # rows that the errors expected beforehand count as, since few held-out rows judge by luck
+TOLD_ERROR = 0.2  # squared error expected of what other targets say; 1 for models that must learn everything
 LEAST = 0.15  # a weight below this counts as none: it would add more spread than knowledge
 
 
@@ -112,13 +115,17 @@ class Ensemble:
         spread = targets.std(axis=0)
         self._spread = np.where(spread > 0, spread, 1.0)
         scaled = (targets - self._centre) / self._spread
-        self._members = [_Processes(rows, scaled, seed), Forest(rows.matrix, scaled, seed=seed % 2**31)]
-        if len(targets) >= BOOSTED_ROWS:
-            self._members.append(Boosting(rows.matrix, scaled, seed=seed))
+        self._members = [_Processes(rows, scaled, seed)]
+        if (np.mean((scaled - self._members[0].held_out_mean) ** 2, axis=0) > EXPLAINED).any():
+            self._members.append(Forest(rows.matrix, scaled, seed=seed % 2**31))
+            if len(targets) >= BOOSTED_ROWS:
+                self._members.append(Boosting(rows.matrix, scaled, seed=seed))
         errors = np.stack([np.mean((scaled - one.held_out_mean) ** 2, axis=0) for one in self._members])
+        beforehand = np.ones_like(errors)
         if told is not None:
             error = np.mean(((targets - told.held_out_mean) / self._spread) ** 2, axis=0)
-            errors = np.vstack([errors, error])
+            errors, beforehand = np.vstack([errors, error]), np.vstack([beforehand, np.full_like(error, TOLD_ERROR)])
+        errors = (len(targets) * errors + DOUBT * beforehand) / (len(targets) + DOUBT)
         skill = (errors + 1e-6) ** -SHARPNESS
         skill = np.where(skill >= LEAST * skill.sum(axis=0), skill, 0.0)
         self.weights = skill / skill.sum(axis=0)

@@ -23,10 +23,12 @@ class Forest:
     """
 
     def __init__(self, matrix: Array, targets: Array, *, seed: int, trees: int = 48) -> None:
+        from sklearn import config_context
         from sklearn.ensemble import ExtraTreesRegressor
 
         forest = ExtraTreesRegressor(trees, bootstrap=True, random_state=seed, n_jobs=1)
-        forest.fit(matrix, targets if targets.shape[1] > 1 else targets[:, 0])
+        with config_context(assume_finite=True, skip_parameter_validation=True):  # half of the time
+            forest.fit(matrix, targets if targets.shape[1] > 1 else targets[:, 0])
         self._trees = [tree.tree_ for tree in forest.estimators_]
         unseen = np.ones((trees, len(matrix)), dtype=bool)
         for row, drawn in zip(unseen, forest.estimators_samples_, strict=True):

@@ -10,12 +10,17 @@ from autoedge.errors import IntentError
 from autoedge.intent.resolved import name_from
 from autoedge.surrogate.saved.card import SourceCard
 from autoedge.surrogate.saved.rows import rows_of
+from autoedge.workflows.folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sqlalchemy import URL
+
     from autoedge.campaign.campaign import Campaign
     from autoedge.surrogate.saved.rows import Rows
+
+_MAGIC = b"SQLite format 3\0"
 
 
 def read_sources(words: Sequence[str]) -> list[tuple[Rows, SourceCard]]:
@@ -56,8 +61,11 @@ def _campaigns(word: str) -> Iterator[Campaign]:
         return
     from autoedge.workflows.export import campaign_of, opened_store  # campaigns need none of it
 
-    if "://" not in word and not path.exists():
-        raise IntentError(f"--from: there is no {word}; name a campaign, a run folder, or the file or URL of a store")
+    if "://" not in word and not _holds_a_store(path):
+        raise IntentError(
+            f"--from: {word} is neither a campaign nor a store; "
+            "name a campaign folder, a run folder, its study.db or the URL of a store"
+        )
     name = name_from(_stem(word, path))
     store = opened_store(word)
     try:
@@ -71,10 +79,31 @@ def _campaigns(word: str) -> Iterator[Campaign]:
         yield campaign_of(word, name=f"{name[: 63 - len(protocol)]}-{protocol}", protocols=(protocol,)).campaign
 
 
+def without_password(word: str) -> str:
+    """A source as it may be shown: of a URL, all but the password."""
+    return _url(word).render_as_string(hide_password=True) if "://" in word else word
+
+
+def _url(word: str) -> URL:
+    import sqlalchemy as sa
+
+    try:
+        return sa.make_url(word)
+    except (sa.exc.ArgumentError, ValueError):
+        raise IntentError("--from: a URL is such as postgresql://user@host/database, but got something else") from None
+
+
+def _holds_a_store(path: Path) -> bool:
+    """Whether a run folder's database, or the file itself, begins as SQLite's files do."""
+    file = RunFolder(path).database if path.is_dir() else path
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return opened.read(len(_MAGIC)) == _MAGIC
+
+
 def _stem(word: str, path: Path) -> str:
     """What a store is called; never a URL, which may hold a password."""
     if "://" in word:
-        import sqlalchemy as sa
-
-        return Path(sa.make_url(word).database or "store").stem
+        return Path(_url(word).database or "store").stem
     return path.resolve().name if path.is_dir() else path.resolve().parent.name or path.stem

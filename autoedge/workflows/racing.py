@@ -57,7 +57,7 @@ class Race:
             *(constraint.metric.name for constraint in self.constraints),
             *(one.name for one in self.objectives),
         }
-        return 1 - ERROR / (len(_LOOKS) * max(1, len(deciding - _CERTAIN)))
+        return 1 - 2 * ERROR / (len(_LOOKS) * max(1, len(deciding - _CERTAIN)))
 
     def expected(self, look: str, values: Mapping[str, float], *, fill_ms: float, calls: int) -> Mapping[str, Value]:
         """What a full measurement would say, each figure with the interval that surely holds it."""

@@ -15,7 +15,7 @@ from autoedge.surrogate.saved.rows import joined
 from autoedge.surrogate.saved.surrogate import Surrogate, load_with_exam
 from autoedge.surrogate.saved.training import train
 from autoedge.workflows.events import StageBegan, silent
-from autoedge.workflows.learning_sources import read_sources
+from autoedge.workflows.learning_sources import read_sources, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def retrain(sources: Sequence[str], out: Path, *, on_event: Listener = silent) -
         raise IntentError("name at least one campaign or store with --from")
     if out.exists() and not out.is_dir():
         raise IntentError(f"--out: {out} is a file; name a folder, such as surrogate_models/NAME")
-    on_event(StageBegan("train", f"reading {', '.join(map(_without_password, sources))}"))
+    on_event(StageBegan("train", f"reading {', '.join(map(without_password, sources))}"))
     read = read_sources(sources)
     rows = joined([rows for rows, _ in read])
     trained = train(rows, [card for _, card in read], lambda step: on_event(StageBegan("train", step)))
@@ -114,11 +114,3 @@ def _write(trained: Trained, exam: str, comparison: Comparison | None, out: Path
         TEXT_FILE: card_text(card),
     }
     replace_files(out, files)
-
-
-def _without_password(word: str) -> str:
-    if "://" not in word:
-        return word
-    import sqlalchemy as sa
-
-    return sa.make_url(word).render_as_string(hide_password=True)

@@ -88,6 +88,8 @@ def one(job: tuple[str, str, str, str, int, bool]) -> str:
         from warm import make_warm
 
         maker = make_warm(Path(root), name, target, strategy)
+        if maker is None:
+            return ""
     begun = time.time()
     done = replay(table, maker, seed=seed, budget=BUDGET)
     curve = [table.hypervolume(done.rows[: count + 1]) / table.true_hypervolume for count in range(len(done.rows))]

@@ -138,9 +138,14 @@ def test_bad_words(make: Callable[..., Any], save: Save, tmp_path: Path) -> None
     good = str(save("good", make()))
     with pytest.raises(IntentError, match="at least one"):
         retrain([], tmp_path / "a")
-    with pytest.raises(IntentError, match="there is no"):
-        retrain([str(tmp_path / "nowhere")], tmp_path / "a")
-    (tmp_path / "file").touch()
+    (tmp_path / "file").write_text("no database")
+    for wrong in ("nowhere", "file", "."):
+        with pytest.raises(IntentError, match="neither a campaign nor a store"):
+            retrain([str(tmp_path / wrong)], tmp_path / "a")
+    for wrong in ("://", "postgresql://user:secret@host:port/x"):
+        with pytest.raises(IntentError, match="a URL is such as") as caught:
+            retrain([wrong], tmp_path / "a")
+        assert "secret" not in str(caught.value)
     with pytest.raises(IntentError, match="is a file"):
         retrain([good], tmp_path / "file")
     (tmp_path / "good" / "rows.parquet").write_bytes(b"PAR1")
