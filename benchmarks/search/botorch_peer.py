@@ -22,10 +22,10 @@ def make_botorch(_: Grid, seed: int) -> BaseSampler:
     torch.set_num_threads(1)
 
     def propose(train_x, train_obj, train_con, bounds, pending_x):  # noqa: ANN001, ANN202 - BoTorch's own form
-        from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
         from botorch.acquisition.logei import qLogNoisyExpectedImprovement
-        from botorch.acquisition.objective import GenericMCObjective
+        from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
         from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
+        from botorch.acquisition.objective import GenericMCObjective
         from botorch.fit import fit_gpytorch_mll
         from botorch.models import ModelListGP, SingleTaskGP
         from botorch.models.transforms.outcome import Standardize

@@ -105,13 +105,13 @@ def one(job: tuple[str, str, str, str, int, bool]) -> str:
         kept = [signed[row] if feasible[row] else np.inf for row in done.rows]
         regret = np.minimum.accumulate(kept) - best
         document["regret"] = [round(float(value), 6) if np.isfinite(value) else None for value in regret]
-    path = where(name, target, strategy, seed, constrained)
+    path = where(name, target, strategy, seed, constrained=constrained)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document) + "\n")
     return f"{path.stem} {curve[-1]:.4f} in {time.time() - begun:.0f} s"
 
 
-def where(name: str, target: str, strategy: str, seed: int, constrained: bool) -> Path:
+def where(name: str, target: str, strategy: str, seed: int, *, constrained: bool) -> Path:
     """The file of one run."""
     folder = HERE / "results" / ("constrained" if constrained else "free") / strategy
     safe = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in target)
@@ -129,9 +129,12 @@ def run(options: argparse.Namespace) -> None:
             if options.only and not any(part in "@".join(pair) for part in options.only.split(",")):
                 continue
             table = Table(read_campaign(root / pair[0]), pair[1])
-            for seed in range(min(seeds_of(strategy, table, pair, first), options.seeds)):
-                if options.fresh or not where(*pair, strategy, seed, options.constrained).exists():
-                    jobs.append((str(root), *pair, strategy, seed, options.constrained))
+            count = min(seeds_of(strategy, table, pair, first), options.seeds)
+            jobs += [
+                (str(root), *pair, strategy, seed, options.constrained)
+                for seed in range(count)
+                if options.fresh or not where(*pair, strategy, seed, constrained=options.constrained).exists()
+            ]
     print(len(jobs), "runs", flush=True)
     with ProcessPoolExecutor(options.jobs) as executor:
         for line in executor.map(one, jobs):
