@@ -115,8 +115,11 @@ def run_job(
 
 
 def _evaluate_early(evaluation: Evaluation, report: Report) -> None:
-    """The outputs before the window, whose peak memory is then told without theirs."""
-    if evaluation.wanted:
+    """The outputs before the window, whose peak memory is then told without theirs; later where it would be part of it.
+
+    What peaked up to now is in the first block's counters.
+    """
+    if evaluation.wanted and machine.forget_peak_memory():
         report("evaluation")
         evaluation.make()
         machine.forget_peak_memory()

@@ -7,12 +7,12 @@ import os
 import platform
 import resource
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from autoedge.agent.memory import usable_memory_bytes
 
+_SELF = Path("/proc/self")
 _NO_BOARD = "linux,dummy-virt"  # what virtual machines without a board of their own say
 
 
@@ -82,20 +82,36 @@ def _read(path: Path) -> str:
 
 def peak_memory_mib() -> float:
     """Peak resident memory of this process so far, in MiB."""
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        pass
+    peak = _peak_kib()
+    if peak is not None:
+        return peak / 1024
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def forget_peak_memory() -> None:
-    """Let the peak begin anew at what is resident now, where the system can (Linux)."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+def forget_peak_memory(process: Path = _SELF) -> bool:
+    """Let the peak begin anew at what is resident now, where the system can.
+
+    Args:
+        process: Where the system's files about this process lie.
+
+    Returns:
+        Whether it did. Only Linux can, and there ``clear_refs`` is often not writable in a container.
+    """
+    try:
+        (process / "clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return _peak_kib(process) is not None
+
+
+def _peak_kib(process: Path = _SELF) -> int | None:
+    """The peak that can be forgotten, in KiB; None where the system does not tell it."""
+    try:
+        lines = (process / "status").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), None)
 
 
 def processor_seconds() -> tuple[float, float]:

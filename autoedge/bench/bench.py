@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import logging
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from autoedge.agent.frames import NONSENSE, Frame
-from autoedge.agent.looks import FIRST_BLOCK
-from autoedge.bench.energy_estimate import PowerModel
-from autoedge.bench.foresight import first_block_values
 from autoedge.bench.making import Making
 from autoedge.bench.onlooker import Onlooker
-from autoedge.bench.power import PowerOutcome, power_outcome
-from autoedge.bench.quality import QualityBook, write_npz
-from autoedge.bench.soak_series import SoakSeries
-from autoedge.bench.soak_timeline import raw_series
-from autoedge.bench.summary import process_details, process_flags, process_metrics
-from autoedge.bench.sustained import judge
-from autoedge.candidate import Candidate, Configuration
-from autoedge.errors import DataError, MeterError, ModelError, TargetError, Transient
-from autoedge.measurement import Measurement, Phase, Status
+from autoedge.bench.quality import QualityBook
+from autoedge.bench.records import Records
+from autoedge.errors import MeterError, ModelError, TargetError, Transient
+from autoedge.measurement import Measurement, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    import numpy as np
 
     from autoedge.bench.energy_estimate import PowerEstimate
     from autoedge.bench.evidence import Evidence
     from autoedge.bench.metering import Metering, Recorded
     from autoedge.bench.onlooker import Judge
     from autoedge.bench.task import Task
+    from autoedge.candidate import Candidate, Configuration
     from autoedge.intent.resolved import Limits
     from autoedge.measurement import Protocol as MeasurementProtocol
     from autoedge.measurement import Value
@@ -94,7 +86,6 @@ class Bench:
         soak_s: float = 0.0,
     ) -> None:
         self._store = store
-        self._folder = folder
         self._task = task
         self._protocol = protocol
         self._limits = limits
@@ -102,10 +93,19 @@ class Bench:
         self._variant_of = variant_of
         self._variant_key = variant_key
         self._metering = metering
-        self._estimate = estimate
         self._wanted = wanted
         self._soak_s = soak_s
         self.quality = QualityBook(store, folder, task)
+        self._records = Records(
+            store=store,
+            folder=folder,
+            task=task,
+            quality=self.quality,
+            meter=None if metering is None else metering.spec,
+            estimate=estimate,
+            wanted=wanted,
+            soak_s=soak_s,
+        )
         (folder / "raw").mkdir(exist_ok=True)
 
     def claim(self, target: Target) -> list[Measurement]:
@@ -121,7 +121,7 @@ class Bench:
             try:
                 watched = self._metering is None or self._metering.on_device
                 if watched and _is_from(target, reply.body["key"]):
-                    claimed.append(self._store_reply(reply, self._recorded(reply)))
+                    claimed.append(self._records.reply(reply, self._recorded(reply)))
             except NONSENSE as error:
                 _log.warning("target '%s' held a reply that makes no sense: %r", target.name, error)
             target.acknowledge(reply.body["job"])
@@ -165,7 +165,7 @@ class Bench:
         try:
             variant = self._variant_of(candidate.configuration)
         except ModelError as error:
-            return self._store_refusal(candidate, phase, replicate, session, str(error))
+            return self._records.refusal(self._unmade_key(candidate, phase, replicate, session), str(error))
         key = self._key(candidate, phase, replicate, session, variant)
         arrays = {}
         evaluate = "no"
@@ -178,7 +178,7 @@ class Bench:
         reply = self._reply(target, variant, job, arrays, on_phase=on_phase, on_look=onlooker)
         if isinstance(reply, str):
             self._recorded(None)
-            return self._store_failure(key, reply)
+            return self._records.failure(key, reply)
         if "cancelled" in reply.body:
             self._recorded(None)
             return None
@@ -187,11 +187,11 @@ class Bench:
             own = Frame({**reply.body, "key": key}, reply.arrays)
             recorded = self._recorded(own)
             if "stopped" in own.body:
-                measurement = self._store_stopped(own, onlooker)
+                measurement = self._records.stopped(own, onlooker)
             else:
-                measurement = self._store_reply(own, recorded)
+                measurement = self._records.reply(own, recorded)
         except NONSENSE as error:
-            measurement = self._store_failure(key, f"the target sent a reply that makes no sense: {error!r}")
+            measurement = self._records.failure(key, f"the target sent a reply that makes no sense: {error!r}")
         with suppress(Transient):  # it is stored; claimed again at the next start, it is not counted twice
             target.acknowledge(reply.body["job"])
         return measurement
@@ -299,131 +299,10 @@ class Bench:
             "scores_key": scores_key,
         }
 
-    def _job(
-        self, candidate: Candidate, variant: ReadyVariant, key: Mapping[str, Any], evaluate: str, target: Target
-    ) -> dict[str, Any]:
-        made = Making(self._task, self._protocol, self._limits, self._metering, self._wanted, self._soak_s)
-        memory = target.device.memory_mib if target.device else None
-        return {
-            **made.job(candidate, Phase(key["phase"]), memory),
-            "model": variant.sha256,
-            "evaluate": evaluate,
-            "key": dict(key),
-        }
-
-    def _store_reply(self, reply: Frame, recorded: Recorded | None = None) -> Measurement:
-        key = reply.body["key"]
-        if "failed" in reply.body:
-            return self._store_failure(key, reply.body["failed"], reply.body)
-        if key["phase"] == Phase.SOAK:
-            return self._store_soak(reply, recorded)
-        done, calls = reply.body["done"], reply.arrays["latency_ns"]
-        power = None if recorded else self._power_model(key)
-        metrics = process_metrics(done, reply.arrays, key, power)
-        details = process_details(done, calls, key)
-        details["first_block"] = first_block_values(done, reply.arrays["warmup_ns"], key, power)
-        found = (*process_flags(done, calls), *reply.body.get("conditions", {}).get("changes", ()))
-        drawn = PowerOutcome()
-        if recorded is not None and self._metering is not None:
-            drawn = power_outcome(self._metering.spec, recorded, done["marks"], key, self._wanted)
-            metrics |= drawn.metrics
-            details["power"], details["systematic"] = drawn.details, drawn.details.get("systematic", {})
-        flags = tuple(dict.fromkeys((*found, *drawn.flags)))
-        status, reason = (Status.INVALID, drawn.reason) if drawn.reason else (Status.OK, "")
-        if "scores" in reply.arrays:
-            try:
-                quality, file = self._quality(reply)
-            except DataError as error:
-                return self._store_failure(key, str(error), reply.body)
-            metrics |= quality
-            details["scores"] = file
-        doubt = _doubt(flags, done)
-        if doubt:
-            status, reason = Status.INVALID, doubt
-        details["conditions"] = reply.body.get("conditions", {})
-        raw = f"raw/{reply.body['job']}.npz"
-        series: dict[str, np.ndarray[Any, Any]] = {
-            name: _compact(reply.arrays[name])
-            for name in ("latency_ns", "warmup_ns", "at_rate_ns")
-            if name in reply.arrays
-        }
-        for index, trace in enumerate(recorded.traces if recorded is not None else ()):
-            series |= {f"power{index}_{name}": values for name, values in trace.pack()[1].items()}
-        write_npz(self._folder / raw, **series)
-        return self._record(
-            key, reply.body, status=status, reason=reason, flags=flags, metrics=metrics, details=details, raw=raw
-        )
-
-    def _onlooker(self, judge: Judge, key: Mapping[str, Any], evaluate: str) -> Onlooker:
-        file = self._store.scores_file(key["scores_key"]) if evaluate == "probe" else None
-        return Onlooker(
-            judge,
-            key=key,
-            power=None if self._metering is not None else self._power_model(key),
-            quality=self.quality,
-            reference_file=self._reference_file(),
-            known={} if file is None else self.quality.metrics(file, self._reference_file()),
-            evaluates=evaluate != "no",
-        )
-
-    def _store_stopped(self, reply: Frame, onlooker: Onlooker | None) -> Measurement:
-        """A measurement that ended early: what it was seen to be, and why that was enough."""
-        key, job = reply.body["key"], reply.body["job"]
-        if onlooker is None or not onlooker.reason:
-            return self._store_failure(key, "it stopped though nobody had told it to")
-        raw = f"raw/{job}.npz"
-        name = "warmup_ns" if reply.body["stopped"] == FIRST_BLOCK else "latency_ns"
-        write_npz(self._folder / raw, **{name: _compact(onlooker.calls_ns)})
-        if onlooker.scores is not None:
-            self.quality.keep(key["scores_key"], onlooker.scores, whole=True, job=job)
-        details = {
-            "stopped": reply.body["stopped"],
-            "calls": len(onlooker.calls_ns),
-            "conditions": reply.body.get("conditions", {}),
-        }
-        outcome = {"status": Status.STOPPED, "reason": onlooker.reason, "metrics": onlooker.metrics}
-        return self._record(key, reply.body, **outcome, details=details, raw=raw)
-
-    def _store_soak(self, reply: Frame, recorded: Recorded | None) -> Measurement:
-        """A soak tells what the candidate sustains and nothing else; to throttle does not make it invalid."""
-        key, series = reply.body["key"], SoakSeries.of(reply)
-        found = judge(series, recorded, key["batch"], key["rate"])
-        raw = f"raw/{reply.body['job']}.npz"
-        write_npz(self._folder / raw, **raw_series(series, recorded))
-        details = {"soak": found.plain(), "conditions": reply.body.get("conditions", {}), "soak_s": self._soak_s}
-        outcome = {"status": Status.OK, "flags": found.flags, "metrics": found.metrics}
-        return self._record(key, reply.body, **outcome, details=details, raw=raw)
-
-    def _power_model(self, key: Mapping[str, Any]) -> PowerEstimate:
-        return self._estimate or PowerModel.generic(key["arch"], self._task.idle_power.get(key["target"]))
-
-    def _quality(self, reply: Frame) -> tuple[Mapping[str, Value], str]:
-        key, scores = reply.body["key"], reply.arrays["scores"]
-        if not np.isfinite(scores).all():
-            raise DataError("the model gave NaN or infinite scores on the evaluation data")
-        whole = reply.body["done"]["evaluated"] == "full"
-        file = self.quality.keep(key["scores_key"], scores, whole=whole, job=reply.body["job"])
-        is_reference = key["configuration"]["model"] == self._task.reference and key["phase"] == Phase.BASELINE
-        if is_reference and self._reference_file() is None:
-            self._store.set_fact(f"reference {self._task.reference_key}", file)
-        return self.quality.metrics(file, self._reference_file()), file
-
-    def _reference_file(self) -> str | None:
-        """File of the reference's outputs, once they are known."""
-        file = self._store.fact(f"reference {self._task.reference_key}")
-        return None if file is None else str(file)
-
-    def quality_of(self, evidence: Evidence, key: str, level: float) -> Value | None:
-        """A quality figure with its interval at a level; None where there are no outputs."""
-        file = evidence.scores_file
-        return None if file is None else self.quality.metrics(file, self._reference_file(), level).get(key)
-
-    def _store_refusal(
-        self, candidate: Candidate, phase: Phase, replicate: int, session: str, reason: str
-    ) -> Measurement:
-        """A variant that cannot be made: a failed row that cost no process."""
+    def _unmade_key(self, candidate: Candidate, phase: Phase, replicate: int, session: str) -> dict[str, Any]:
+        """What stands for a key where there is no file to measure."""
         device = self._targets[candidate.target].device
-        key = {
+        return {
             "configuration": candidate.configuration.canonical,
             "target": candidate.target,
             "fingerprint": device.fingerprint if device else "",
@@ -436,55 +315,38 @@ class Bench:
             "phase": phase.value,
             "replicate": replicate,
         }
-        return self._record(key, {}, status=Status.FAILED, reason=reason, details={"processes": 0})
 
-    def _store_failure(self, key: Mapping[str, Any], reason: str, body: Mapping[str, Any] | None = None) -> Measurement:
-        """A process that came to nothing; of what a device adds to its reason, only where it failed is kept."""
-        body = body or {}
-        details = {"traceback": body["traceback"]} if body.get("traceback") else {}
-        return self._record(key, body, status=Status.FAILED, reason=reason, details=details)
+    def _job(
+        self, candidate: Candidate, variant: ReadyVariant, key: Mapping[str, Any], evaluate: str, target: Target
+    ) -> dict[str, Any]:
+        made = Making(self._task, self._protocol, self._limits, self._metering, self._wanted, self._soak_s)
+        memory = target.device.memory_mib if target.device else None
+        return {
+            **made.job(candidate, Phase(key["phase"]), memory),
+            "model": variant.sha256,
+            "evaluate": evaluate,
+            "key": dict(key),
+        }
 
-    def _record(self, key: Mapping[str, Any], body: Mapping[str, Any], **outcome: Any) -> Measurement:
-        candidate = Candidate(Configuration.from_canonical(key["configuration"]), key["target"])
-        measurement = Measurement(
-            candidate_id=candidate.candidate_id,
-            config_id=candidate.configuration.config_id,
-            target=candidate.target,
-            fingerprint=key["fingerprint"],
-            runtime_version=key["runtime_version"],
-            variant_hash=key["variant_hash"],
-            variant_key=key["variant_key"],
-            data_hash=key["data_hash"],
-            protocol_id=key["protocol_id"],
-            session=key["session"],
-            phase=Phase(key["phase"]),
-            replicate=int(key["replicate"]),
-            started=body.get("started", time.time()),
-            duration_s=body.get("duration_s", 0.0),
-            **outcome,
+    def _onlooker(self, judge: Judge, key: Mapping[str, Any], evaluate: str) -> Onlooker:
+        file = self._store.scores_file(key["scores_key"]) if evaluate == "probe" else None
+        return Onlooker(
+            judge,
+            key=key,
+            power=None if self._metering is not None else self._records.power_model(key),
+            quality=self.quality,
+            reference_file=self._records.reference_file(),
+            known={} if file is None else self.quality.metrics(file, self._records.reference_file()),
+            evaluates=evaluate != "no",
         )
-        self._store.add(measurement, candidate)
-        return measurement
+
+    def quality_of(self, evidence: Evidence, key: str, level: float) -> Value | None:
+        """A quality figure with its interval at a level; None where there are no outputs."""
+        file = evidence.scores_file
+        return None if file is None else self.quality.metrics(file, self._records.reference_file(), level).get(key)
 
 
 def _is_from(target: Target, key: Mapping[str, Any]) -> bool:
     """Whether a reply speaks of the device that sent it: a device's word about another one does not count."""
     fingerprint = target.device.fingerprint if target.device else None
     return (key["target"], key["fingerprint"]) == (target.name, fingerprint)
-
-
-def _doubt(flags: Collection[str], done: Mapping[str, Any]) -> str:
-    """Why a measurement says nothing of the candidate; empty where it does."""
-    if "swap_or_fault" in flags:
-        return f"{int(done['major_faults'])} major page faults during the window: memory is short or disks are busy"
-    if "undervoltage" in flags:
-        return "the device's supply was too weak (under-voltage); use a stronger supply or a shorter cable"
-    if "throttled" in flags:
-        return "the device throttled itself; cool it, or measure with `autoedge soak` what it sustains"
-    return ""
-
-
-def _compact(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Durations in 32 bits where all are under two seconds."""
-    small = len(values) == 0 or values.max() <= np.iinfo(np.int32).max
-    return values.astype(np.int32) if small else values

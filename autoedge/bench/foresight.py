@@ -7,7 +7,7 @@ figure to the first block's is known with its scatter; it holds for the next can
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,10 +105,12 @@ class Foresight:
     Attributes:
         ratios: Full figure over that of the first block.
         between: Between processes: standard deviation of logarithms and degrees of freedom.
+        drift: Between occasions, likewise: baselines, search and confirm rounds.
     """
 
     ratios: Mapping[str, Scatter]
     between: Mapping[str, tuple[float, int]]
+    drift: Mapping[str, tuple[float, int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, measurements: Sequence[Measurement], spread: Spread) -> Foresight:
@@ -126,12 +128,22 @@ class Foresight:
                 if early > added and late > added:
                     logs.setdefault(key, []).append(math.log((late - added) / (early - added)))
         ratios = {key: _scatter(np.array(found)) for key, found in logs.items() if len(found) >= FEWEST}
-        return cls(ratios, dict(spread.by_metric))
+        return cls(ratios, dict(spread.by_metric), {key: one for key, one in spread.drift.items() if one[1]})
 
     def expected(
-        self, look: str, values: Mapping[str, float], *, level: float, fill_ms: float = 0.0, calls: int = 1
+        self,
+        look: str,
+        values: Mapping[str, float],
+        *,
+        level: float,
+        fill_ms: float = 0.0,
+        calls: int = 1,
+        other: int = 0,
     ) -> dict[str, Value]:
         """What a full measurement in a fresh process would say, with the interval that holds it.
+
+        Held against a figure that was measured too, the interval is that of the comparison, laid on this side: the
+        other figure then counts as it stands.
 
         Args:
             look: Which.
@@ -139,6 +151,7 @@ class Foresight:
             level: Confidence of each interval.
             fill_ms: The part of latencies that is known beforehand.
             calls: How many it rests on.
+            other: Processes behind the figure that it is held against; 0 for a limit, which is exact.
 
         Returns:
             Values by metric key; what is not known well enough is left out. None of them counts as measured.
@@ -149,16 +162,27 @@ class Foresight:
                 found[key] = Value.exact(value, "bytes of the model file")
                 continue
             added = fill_ms if key.startswith("latency") else 0.0
-            ratio, (spread, dof) = self.ratios.get(key), self.between.get(key, (0.0, 0))
-            if ratio is None or not dof or value <= added:
+            ratio = self.ratios.get(key)
+            if ratio is None or not self.between.get(key, (0.0, 0))[1] or value <= added:
                 continue
             centre = ratio.centre if look == FIRST_BLOCK else 0.0
-            half = _half_width([(ratio.deviation, ratio.dof), (spread, dof)], level)
+            half = _half_width([(ratio.deviation, ratio.dof), *self._between(key, other)], level)
             ends = (centre, centre - half, centre + half)
             middle, low, high = (added + (value - added) * math.exp(end) for end in ends)
             source = Source.ESTIMATED if key in _OF_ENERGY else Source.DERIVED
             found[key] = Value(middle, low, high, source, f"expected in full, from a look at the {look}", calls)
         return found
+
+    def _between(self, key: str, other: int) -> list[tuple[float, int]]:
+        """The parts of the variance that processes add, of both sides of a comparison where there is one.
+
+        Both sides' spread is one estimate, so together they have its degrees of freedom and no more.
+        """
+        spread, dof = self.between[key]
+        if not other:
+            return [(spread, dof)]
+        drift = [self.drift[key]] if key in self.drift else []
+        return [(spread * math.sqrt(1 + 1 / other), dof), *drift]
 
 
 def _scatter(logs: np.ndarray[Any, np.dtype[np.float64]]) -> Scatter:

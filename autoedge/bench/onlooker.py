@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from autoedge.agent.frames import NONSENSE
 from autoedge.agent.looks import EVALUATE, EVALUATION, FIRST_BLOCK, GO, STOP
 from autoedge.bench.foresight import fill, look_values
-from autoedge.measurement import Value
+from autoedge.bench.sight import Sight
+from autoedge.measurement import Source, Value
 from autoedge.metric import METRICS, QUALITY
 
 if TYPE_CHECKING:
@@ -25,13 +27,13 @@ _WORST = {METRICS[name].key: Value.exact(0.0, "the worst there is") for name in 
 class Judge(Protocol):
     """Knows what a candidate must keep and must beat; asked from the thread that measures."""
 
-    def expected(self, look: str, values: Mapping[str, float], *, fill_ms: float, calls: int) -> Mapping[str, Value]:
-        """What a full measurement would say, each figure with the interval that surely holds it."""
+    def expected(self, look: str, values: Mapping[str, float], *, fill_ms: float, calls: int) -> Sight:
+        """What a full measurement would say, each figure with the intervals that its comparisons need."""
 
-    def why_broken(self, metrics: Mapping[str, Value]) -> str:
+    def why_broken(self, sight: Sight) -> str:
         """Which limit is broken wherever in their intervals the figures lie; empty where none is."""
 
-    def why_dominated(self, metrics: Mapping[str, Value]) -> str:
+    def why_dominated(self, sight: Sight) -> str:
         """Which candidate is better wherever in their intervals the figures lie; empty where none is."""
 
 
@@ -64,18 +66,18 @@ class Onlooker:
         self._power = power
         self._quality = quality
         self._reference_file = reference_file
-        self._known = known
+        self._known = {key: replace(value, source=Source.DERIVED) for key, value in known.items()}
         self._evaluates = evaluates
         self._scores: list[np.ndarray[Any, Any]] = []
         self._of_data: Mapping[str, Value] = {}
-        self._of_calls: Mapping[str, Value] = {}
+        self._of_calls = Sight()
         self.calls_ns: np.ndarray[Any, Any] = np.empty(0, np.int64)
         self.reason = ""
 
     @property
-    def metrics(self) -> dict[str, Value]:
+    def sight(self) -> Sight:
         """What has been seen so far, as a full measurement would have it; nothing of it was measured in full."""
-        return {**self._of_calls, **self._of_data}
+        return self._of_calls.knowing(self._of_data)
 
     @property
     def scores(self) -> np.ndarray[Any, Any] | None:
@@ -98,17 +100,17 @@ class Onlooker:
             self._take_outputs(look)
         else:
             self._take_calls(name, look)
-        self.reason = self._judge.why_broken(self.metrics) or self._judge.why_dominated(self.metrics)
+        self.reason = self._judge.why_broken(self.sight) or self._judge.why_dominated(self.sight)
         if self.reason:
             return STOP
         return EVALUATE if name == FIRST_BLOCK and self._evaluates and self._hinges_on_outputs() else GO
 
     def _hinges_on_outputs(self) -> bool:
         """Whether outputs as they are known, or as bad as can be, would be the end of it."""
-        judge, seen = self._judge, self.metrics
-        if self._known and judge.why_broken({**seen, **self._known}):
+        judge, seen = self._judge, self.sight
+        if self._known and judge.why_broken(seen.knowing(self._known)):
             return True
-        return bool(judge.why_dominated({**seen, **(self._known or _WORST)}))
+        return bool(judge.why_dominated(seen.knowing(self._known or _WORST)))
 
     def _take_calls(self, name: str, look: Frame) -> None:
         self.calls_ns = look.arrays["calls_ns"]

@@ -158,7 +158,7 @@ class QualityBook:
             reference_file: The reference's, for the agreement of unlabelled data.
 
         Returns:
-            Values by metric key; nothing where scores are not finite, since they will fail.
+            Derived values by metric key; nothing where scores are not finite, since they will fail.
         """
         wanted = self._task.labels
         if wanted is None and reference_file is not None:
@@ -168,12 +168,13 @@ class QualityBook:
         seen, predicted = len(scores), scores.argmax(axis=1)
         right, left = int((predicted == wanted[:seen]).sum()), len(wanted) - seen
         ends = (right / seen, right / len(wanted), (right + left) / len(wanted))
-        share = _value(ends, f"share, the first {seen} of {len(wanted)} samples", seen)
+        share = Value(*ends, Source.DERIVED, f"share, the first {seen} of {len(wanted)} samples", seen)
         if self._task.labels is None:
             return {"agreement": share}
         best = plain_f1(wanted, np.concatenate([predicted, wanted[seen:]]))
         so_far = best if not left else min(best, plain_f1(wanted[:seen], predicted))
-        f1 = _value((so_far, so_far if not left else 0.0, best), share.estimator.replace("share", "macro F1"), seen)
+        least = 0.0 if left else so_far
+        f1 = Value(so_far, least, best, Source.DERIVED, share.estimator.replace("share", "macro F1"), seen)
         return {"accuracy": share, "f1_macro": f1}
 
     def accuracy_drop(self, file: str, reference_file: str, level: float) -> Value | None:

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from autoedge.campaign.card import Card
+from autoedge.campaign.reading import read_rows
 from autoedge.errors import DataError
 from autoedge.whole import write_whole
 
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 
 CARD = "campaign.json"
 MOST_CARD_BYTES = 2**20
-MOST_ROWS_BYTES = 2**30
-MOST_CELLS = 200_000_000  # a small damaged or hostile file can unpack to any size
 LARGEST = 1e100  # so that differences and squares stay finite
-_UNKNOWN = ("", "NA", "N/A", "nan", "NaN", "null", "None")
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Campaign:
 
     Attributes:
         card: What the columns mean.
-        frame: One row a result; columns that the card does not name are kept.
+        frame: One row a result; columns of numbers or text that the card does not name are kept.
     """
 
     card: Card
@@ -107,41 +105,28 @@ def write_campaign(folder: Path, card: Card, frame: pd.DataFrame) -> None:
 def _rows(path: Path, card: Card) -> pd.DataFrame:
     if path.is_symlink() or not path.is_file():
         raise DataError(f"{path}: the card names these rows, but they are not there")
-    if path.stat().st_size > MOST_ROWS_BYTES:
-        raise DataError(f"{path}: rows have at most {MOST_ROWS_BYTES:,} bytes")
-    try:
-        return _read_csv(path, card) if path.suffix == ".csv" else _read_parquet(path)
-    except DataError:
-        raise
-    except Exception as error:  # pandas and pyarrow raise many kinds on damaged files
-        raise DataError(f"{path}: the rows cannot be read ({' '.join(str(error).split())[:200]})") from error
-
-
-def _read_csv(path: Path, card: Card) -> pd.DataFrame:
-    """Choices and targets are text as it stands, ``None`` and ``01`` too; elsewhere such words mean unknown."""
     texts = [name for name, knob in card.knobs.items() if knob.type == "categorical"]
-    texts += [card.target] if card.target else []
-    header = pd.read_csv(path, nrows=0).columns
-    unknown = {name: [""] if name in texts else list(_UNKNOWN) for name in header}
-    return pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=unknown)
+    read = read_rows(path, [*texts, *([card.target] if card.target else [])])
+    odd = [column for column in _columns(card) if column in read.left_out]
+    if odd:
+        raise DataError(f"{path}: columns hold numbers, truth values or text, but {', '.join(odd)} something else")
+    return read.frame
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    from pyarrow.parquet import read_metadata
-
-    about = read_metadata(path)
-    if about.num_rows * about.num_columns > MOST_CELLS:
-        raise DataError(f"{path}: rows times columns are at most {MOST_CELLS:,}, but got {about.num_rows:,} rows")
-    return pd.read_parquet(path)
+def _columns(card: Card) -> list[str]:
+    return [*card.knobs, *card.features, *card.objectives, *([card.target] if card.target else [])]
 
 
 def _check(card: Card, frame: pd.DataFrame, path: Path) -> None:
-    wanted = [*card.knobs, *card.features, *card.objectives, *([card.target] if card.target else [])]
-    missing = [column for column in wanted if column not in frame]
+    missing = [column for column in _columns(card) if column not in frame]
     if missing:
         raise DataError(f"{path}: the card names columns that the rows lack: {', '.join(missing)}")
     if frame.empty:
         raise DataError(f"{path}: a campaign has at least one row, but got none")
+    for column in [column for column in _columns(card) if frame[column].dtype == object]:
+        level = next((level for level in frame[column] if not pd.api.types.is_scalar(level)), None)
+        if level is not None:
+            raise DataError(f"{path}: column {column} holds numbers, truth values or text, but got {str(level)[:80]!r}")
     if card.target and frame[card.target].isna().any():
         raise DataError(f"{path}: column {card.target} names the target of every row, but some have none")
     ordered = [name for name, knob in card.knobs.items() if knob.type != "categorical"]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Direction = Literal["minimize", "maximize"]
 Scale = Literal["log", "linear"]
+MOST_NAME_BYTES = 200
+"""Of the file with the rows: file systems know no names much longer."""
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -69,6 +71,8 @@ class Card(_Part):
             raise ValueError(f"rows is the name of a file beside the card, but got {rows!r}")
         if PurePosixPath(rows).suffix not in {".parquet", ".csv"}:
             raise ValueError(f"rows is a .parquet or .csv file, but got {rows!r}")
+        if len(rows.encode()) > MOST_NAME_BYTES:
+            raise ValueError(f"rows is a name of at most {MOST_NAME_BYTES} bytes, but got {len(rows.encode())}")
         return rows
 
     @model_validator(mode="after")

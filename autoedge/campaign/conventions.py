@@ -33,18 +33,52 @@ class Quantity:
     scale: Scale
 
 
+@dataclass(frozen=True)
+class Meant:
+    """What a column's name tells of it.
+
+    Attributes:
+        quantity: The kind of figure.
+        unit: Empty where the name does not say it.
+        sure: Whether the name tells which way is better; a unit alone does not: ``spare_ms``.
+    """
+
+    quantity: Quantity
+    unit: str
+    sure: bool
+
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+PERCENT = ("pct", "percent")
+"""Of any share: tells nothing of the quantity."""
+
 QUANTITIES = (
+    Quantity(  # before quality: an accuracy drop is a drop
+        "error",
+        words=_words("error errors err loss drop wer cer"),
+        units=PERCENT,
+        telling=_words(""),
+        direction="minimize",
+        scale="linear",
+    ),
     Quantity(
         "quality",
         words=_words("accuracy acc top1 top5 map map50 map75 f1 auc miou iou recall agreement"),
-        units=("pct", "percent"),
-        telling=_words("pct percent"),
+        units=PERCENT,
+        telling=_words(""),
         direction="maximize",
         scale="linear",
+    ),
+    Quantity(  # so much for an energy, or a rate for a power: before both
+        "efficiency",
+        words=_words("efficiency"),
+        units=(),
+        telling=_words(""),
+        direction="maximize",
+        scale="log",
     ),
     Quantity(
         "rate",
@@ -64,7 +98,7 @@ QUANTITIES = (
     ),
     Quantity(
         "power",
-        words=_words("power watt watts"),
+        words=_words("power watt watts drain draw"),
         units=("uw", "mw", "w"),
         telling=_words("mw"),
         direction="minimize",
@@ -88,6 +122,11 @@ QUANTITIES = (
     ),
     Quantity("life", words=_words("battery"), units=("h",), telling=_words(""), direction="maximize", scale="log"),
 )
+_BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
+TURNING_WORDS = _words("free available headroom remaining left spare margin slack saved saving savings gain reduction")
+"""Words that may turn round which way is better."""
+SETTING_WORDS = _words("limit cap budget clock freq frequency")
+"""Words of what is set and not measured."""
 FEATURE_WORDS = _words("macs flops gflops mflops gmacs mmacs params parameters activations macts")
 TARGET_WORDS = ("device", "target", "board", "hardware", "platform", "machine", "soc", "chip", "phone")
 NO_ROLE_WORDS = _words(
@@ -102,20 +141,37 @@ def words_of(column: str) -> list[str]:
     return [word for word in re.split(r"[^a-z0-9]+", column.lower()) if word]
 
 
-def quantity_of(column: str) -> tuple[Quantity, str] | None:
-    """The quantity that a column's name tells, and the unit, empty where it does not say one; None for no quantity."""
+def quantity_of(column: str) -> Meant | None:
+    """The quantity that a column's name tells; None for none.
+
+    A unit of another quantity beats a word: ``recall_ms`` is a time.
+    """
     words = words_of(column)
-    if not words:
+    if not words or SETTING_WORDS & set(words):
         return None
-    last = words[0] if words[1:2] == ["per"] else words[-1]  # us_per_image, latency_us
+    sure = not TURNING_WORDS & set(words)
+    if efficiency := _efficiency(words):
+        return Meant(_BY_NAME["efficiency"], efficiency, sure)
+    each = words[1:2] == ["per"]
+    last = words[0] if each else words[-1]  # us_per_image, latency_us
     if len(words) == 1 and not any(last in quantity.telling for quantity in QUANTITIES):
         last = ""  # a word of its own is no unit, but for fps and its like
     by_word = [quantity for quantity in QUANTITIES if quantity.words & set(words)]
     by_unit = [quantity for quantity in QUANTITIES if last in quantity.telling]
-    fitting = [quantity for quantity in by_word if last in quantity.units] or by_word[:1] or by_unit[:1]
+    fitting = [quantity for quantity in by_word if last in quantity.units] or by_unit[:1] or by_word[:1]
     if not fitting:
         return None
-    return fitting[0], last if last in fitting[0].units else ""
+    return Meant(fitting[0], last if last in fitting[0].units else "", sure and (each or fitting[0] in by_word))
+
+
+def _efficiency(words: list[str]) -> str:
+    """``per_joule`` where a name ends so: so much for an energy, or a rate for a power; else empty."""
+    before, per, below = words[:-2], words[-2:-1], words[-1]
+    spent = [_BY_NAME[name] for name in ("energy", "power")]
+    if per != ["per"] or not before or not any(below in one.words or below in one.units for one in spent):
+        return ""
+    costs = (*spent, _BY_NAME["time"], _BY_NAME["memory"])  # milliseconds for a watt: who knows
+    return "" if any(before[-1] in one.words or before[-1] in one.units for one in costs) else f"per_{below}"
 
 
 def metric_direction(column: str) -> tuple[Direction, Scale] | None:

@@ -12,11 +12,13 @@ from autoedge.campaign.conventions import (
     COMPANIONS,
     FEATURE_WORDS,
     NO_ROLE_WORDS,
+    PERCENT,
     TARGET_WORDS,
     metric_direction,
     quantity_of,
     words_of,
 )
+from autoedge.campaign.levels import as_word
 from autoedge.campaign.plan import Plan, Role, is_number, knob_type, objective_plan, spread_scale
 from autoedge.errors import DataError
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 MOST_OBJECTIVES = 4
 """More are not guessed at: nothing dominates anything any more."""
 _MOST_LEVELS = 64
+_SHARES = [[unit] for unit in PERCENT]
 
 
 def guess(frame: pd.DataFrame) -> list[Plan]:
@@ -52,8 +55,15 @@ def drafted(
         told: ``description``, ``source``, ``licence``.
 
     Raises:
-        DataError: A unit is missing, or the roles make no campaign.
+        DataError: A direction or a unit is missing, or the roles make no campaign.
     """
+    guessed = [plan.column for plan in plans if plan.role == "objective" and plan.needs_direction]
+    if guessed:
+        raise DataError(
+            f"which way is better of {', '.join(guessed)} is not sure from the name; say it with "
+            f"--objective {guessed[0]}:minimize or :maximize and name the other objectives too, "
+            f"or leave it out with --no-role {guessed[0]}"
+        )
     unknown = [plan.column for plan in plans if plan.role == "objective" and plan.needs_unit]
     if unknown:
         raise DataError(
@@ -89,7 +99,7 @@ def drafted(
 
 def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
     """One type a column, as its file needs; what is missing stays missing."""
-    return column if column.dtype == bool else column.astype("string")
+    return column if column.dtype == bool else column.map(as_word, na_action="ignore").astype("string")
 
 
 def _target(frame: pd.DataFrame) -> str | None:
@@ -126,6 +136,8 @@ def _guess_number(frame: pd.DataFrame, column: str) -> Plan:
         return Plan(column, "feature", "its name", scale="log" if counts else spread_scale(values))
     if words & NO_ROLE_WORDS:
         return Plan(column, "none", "its name")
+    if words_of(column)[-1:] in _SHARES and 2 * values.nunique() > len(values):
+        return Plan(column, "none", "percent of what nothing tells")
     if values.nunique() <= _MOST_LEVELS and np.isfinite(values.to_numpy(dtype=float)).all():
         return Plan(column, "knob", f"{values.nunique()} different numbers", type=knob_type(values))
     return Plan(column, "none", "numbers that nothing tells the meaning of")

@@ -34,7 +34,8 @@ class Limit:
     bound: float
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.sense} {self.bound:g}"
+        number = repr(float(self.bound)).removesuffix(".0")  # all digits: it is the name of the limit
+        return f"{self.metric} {self.sense} {number}"
 
     @classmethod
     def parse(cls, text: str) -> Limit:

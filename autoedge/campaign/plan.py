@@ -35,6 +35,7 @@ class Plan:
         scale: Of an objective or a feature.
         unit: Added to the name of an objective that does not say its own; ``1`` for one that has none.
         needs_unit: Whether the figure has a unit that nothing tells.
+        needs_direction: Whether its direction is a mere guess.
     """
 
     column: str
@@ -45,6 +46,7 @@ class Plan:
     scale: Scale = "linear"
     unit: str = ""
     needs_unit: bool = False
+    needs_direction: bool = False
 
     @property
     def name(self) -> str:
@@ -94,7 +96,7 @@ def plan_as(frame: pd.DataFrame, column: str, role: str, more: Sequence[str] = (
             known = "; ".join(f"{key} {', '.join(words)}" for key, words in _SAYS[role].items()) or "nothing more"
             raise DataError(f"column {column} as {role}: one may say {known}, but got {word!r}")
         told: dict[str, Any] = {key: word}
-        plan = replace(plan, **told)
+        plan = replace(plan, **told, needs_direction=plan.needs_direction and key != "direction")
     return plan
 
 
@@ -117,19 +119,20 @@ def objective_plan(frame: pd.DataFrame, column: str) -> Plan:
         return Plan(column, "objective", direction=own[0], scale=own[1] if positive else "linear")
     found = quantity_of(column)
     if found is None:
-        return Plan(column, "objective")
-    quantity, unit = found
+        return Plan(column, "objective", needs_direction=True)
+    quantity, unit = found.quantity, found.unit
     plan = Plan(
         column,
         "objective",
         direction=quantity.direction,
         scale=quantity.scale if positive else "linear",
         needs_unit=not unit,
+        needs_direction=not found.sure,
     )
+    share = numeric and bool(values.dropna().between(0, 1).all())
     if quantity.name == "quality":  # a share, or percent: which one its values tell
-        share = numeric and bool(values.dropna().between(0, 1).all())
         return replace(plan, needs_unit=False, unit="" if unit or share else "pct")
-    return plan
+    return replace(plan, needs_unit=not (unit or share)) if quantity.name == "error" else plan
 
 
 def knob_type(values: pd.Series[Any]) -> KnobType:

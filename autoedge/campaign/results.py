@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from autoedge.campaign.table import Table
 
     Array = NDArray[np.float64]
+
+
+class Knob(Protocol):
+    """As much of a knob as its candidates need."""
+
+    @property
+    def levels(self) -> Sequence[Any]:
+        """In the order of their numbers."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether levels are numbers."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +62,27 @@ class Results:
         )
 
 
+def candidates_from(
+    name: str, knobs: Mapping[str, Knob], codes: NDArray[Any], known: tuple[Sequence[str], NDArray[Any]]
+) -> Results:
+    """Candidates by the names of their columns, without values.
+
+    Args:
+        name: Of the target.
+        knobs: By name.
+        codes: Shape (n, knobs): level numbers.
+        known: Names of features, and their values, shape (n, features).
+    """
+    levels = {
+        each: np.asarray(knob.levels, dtype=float if knob.ordered else object)[numbers]
+        for (each, knob), numbers in zip(knobs.items(), np.asarray(codes).T, strict=True)
+    }
+    names, matrix = known
+    features = dict(zip(names, np.asarray(matrix, dtype=float).T, strict=True))
+    return Results(name, levels, frozenset(each for each, knob in knobs.items() if knob.ordered), features)
+
+
 def results_of(table: Table) -> Results:
     """All candidates of a table with their values, on the scale of its card."""
-    names, matrix = table.features()
-    knobs = {
-        name: np.asarray(knob.levels, dtype=float if knob.ordered else object)[codes]
-        for (name, knob), codes in zip(table.knobs.items(), table.codes.T, strict=True)
-    }
-    return Results(
-        name=table.name,
-        knobs=knobs,
-        ordered=frozenset(name for name, knob in table.knobs.items() if knob.ordered),
-        features=dict(zip(names, matrix.T, strict=True)),
-        values=dict(zip(table.objectives, table.values.T, strict=True)),
-    )
+    candidates = candidates_from(table.name, table.knobs, table.codes, table.features())
+    return replace(candidates, values=dict(zip(table.objectives, table.values.T, strict=True)))

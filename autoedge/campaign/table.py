@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from autoedge.campaign.levels import as_words
 from autoedge.errors import DataError
 from autoedge.pareto import hypervolume
 from autoedge.space.columns import Knob
@@ -121,7 +122,7 @@ def _settled(card: Card, frame: pd.DataFrame) -> pd.DataFrame:
     for name, knob in card.knobs.items():
         if knob.type == "categorical":
             plain = frame[name].isin([True, False]).all()
-            frame[name] = frame[name] if plain else frame[name].astype("string").fillna("none").astype(object)
+            frame[name] = frame[name] if plain else as_words(frame[name])
     known = np.isfinite(frame[list(card.objectives)].to_numpy(dtype=float)).all(axis=1)
     frame = frame[known]
     if frame.duplicated(list(card.knobs)).any():

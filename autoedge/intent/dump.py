@@ -57,6 +57,8 @@ def _document(intent: Intent) -> dict[str, Any]:
             "seed": search.seed,
             "knobs": {name: list(values) for name, values in search.knobs.items()},
             "racing": search.racing,
+            "surrogate": search.surrogate,
+            "history": list(search.history) or None,
         },
         "protocol": {"preset": protocol.preset, **dict(sorted(protocol.overrides.items()))},
         "outputs": {"scores": intent.scores},

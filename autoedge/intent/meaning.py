@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from autoedge.intent.constraint import Constraint, metric_named, read_constraint
 from autoedge.intent.fit import clash, missing_for, no_objective
+from autoedge.intent.folders import history_folder, surrogate_folder
 from autoedge.intent.problem import Loc, Problems, RuleError, escaped, shown, suggestion
 from autoedge.intent.resolved import (
     ADDRESS,
@@ -331,7 +332,13 @@ class _Reader:
         space = search.space
         if "/" in space or space.endswith((".yaml", ".yml")):
             space = str(self._try(("search", "space"), absolute, self._folder, space))
-        return SearchEntry(space, search.strategy, search.seed, knobs, search.racing)
+        surrogate = self._try(("search", "surrogate"), surrogate_folder, self._folder, search.surrogate)
+        history = [
+            self._try(("search", "history", index), history_folder, self._folder, word)
+            for index, word in enumerate(search.history or [])
+        ]
+        known = tuple(word for word in history if word is not None)
+        return SearchEntry(space, search.strategy, search.seed, knobs, search.racing, surrogate or "none", known)
 
     def _protocol(self) -> ProtocolEntry:
         protocol = self._file.protocol

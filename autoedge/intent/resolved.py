@@ -148,6 +148,8 @@ class SearchEntry:
         seed: Of everything random.
         knobs: Allowed values by knob; one value fixes it. The space says which knobs there are.
         racing: Whether a measurement of the search ends once its figures can change nothing.
+        surrogate: What is known beforehand: ``default`` (the shipped surrogate), ``none``, or a saved one's folder.
+        history: ``DIR`` or ``DIR:target,target``: campaigns to start from as well.
     """
 
     space: str
@@ -155,6 +157,8 @@ class SearchEntry:
     seed: int
     knobs: Mapping[str, tuple[Scalar, ...]]
     racing: bool = True
+    surrogate: str = "default"
+    history: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         empty = [name for name, values in self.knobs.items() if not values]

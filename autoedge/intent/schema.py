@@ -148,6 +148,12 @@ class SearchSection(Section):
     racing: Annotated[
         bool, Field(description="Whether a candidate's measurement ends once its figures can change nothing.")
     ] = True
+    surrogate: Annotated[
+        Path, Field(description="What the search starts from: default (the shipped one), none, or a folder.")
+    ] = "default"
+    history: Annotated[
+        list[Path] | None, Field(max_length=_ENTRIES, description="Campaigns to start from: DIR or DIR:target,target.")
+    ] = None
 
 
 _Count = Annotated[int | None, Field(ge=1)]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_STARTS = {"history": "history", "surrogate": "a saved surrogate"}
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -21,8 +23,8 @@ class Summary:
 
     Attributes:
         strategy: Its name.
-        history: Whether it learned from other targets beforehand.
-        seeds: How many runs were finished, at least one.
+        start: What it learned from beforehand, in words; empty where it started from nothing.
+        seeds: How many runs the figures come from, at least one.
         quartiles: Shape (3, measurements): lower quartile, median and upper quartile of the share of the true
             hypervolume after each measurement.
         counts: Median of the measurements needed, by the key of the document (``to_95``); None where half of the runs
@@ -32,7 +34,7 @@ class Summary:
     """
 
     strategy: str
-    history: bool
+    start: str
     seeds: int
     quartiles: NDArray[np.float64]
     counts: Mapping[str, float | None]
@@ -41,22 +43,26 @@ class Summary:
 
     @property
     def title(self) -> str:
-        """The name, marked where history was used."""
-        return f"{self.strategy} with history" if self.history else self.strategy
+        """The name, with what the strategy started from."""
+        return f"{self.strategy} with {self.start}" if self.start else self.strategy
 
 
 def summaries(document: Mapping[str, Any]) -> list[Summary]:
-    """Summarise the document of ``autoedge replay``; strategies without a finished run are left out."""
+    """Summarise the document of ``autoedge replay``; strategies without a finished run are left out.
+
+    After an interrupt only the seeds that all of them finished count, so that medians are of the same runs; where there
+    is no such seed, each strategy has its own.
+    """
+    finished = {name: strategy for name, strategy in document["strategies"].items() if strategy["seeds"]}
+    common = set.intersection(*({run["seed"] for run in one["seeds"]} for one in finished.values())) if finished else ()
     found = []
-    for name, strategy in document["strategies"].items():
-        runs = strategy["seeds"]
-        if not runs:
-            continue
+    for name, strategy in finished.items():
+        runs = [run for run in strategy["seeds"] if run["seed"] in common] or strategy["seeds"]
         keys = [key for key in runs[0] if key.startswith("to_")]
         found.append(
             Summary(
                 strategy=name,
-                history=strategy["history"],
+                start=" and ".join(words for key, words in _STARTS.items() if strategy.get(key)),
                 seeds=len(runs),
                 quartiles=np.percentile([run["hypervolume"] for run in runs], [25, 50, 75], axis=0),
                 counts={key: _middle(run[key] for run in runs) for key in keys},
@@ -68,7 +74,7 @@ def summaries(document: Mapping[str, Any]) -> list[Summary]:
 
 
 def seeds_of(found: Sequence[Summary]) -> str:
-    """How many runs the figures come from: ``1 seed``, ``10 seeds``, after an interrupt ``2 to 3 seeds``."""
+    """How many runs the figures come from: ``1 seed``, ``10 seeds``, ``1 to 2 seeds`` where they share none."""
     counts = sorted({one.seeds for one in found})
     least = "" if len(counts) == 1 else f"{counts[0]} to "
     return f"{least}{counts[-1]} seed{'' if counts == [1] else 's'}"

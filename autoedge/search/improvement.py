@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXACT_OBJECTIVES = 3  # the number of boxes grows with front ** (objectives - 1)
 RANDOM_POINTS = 1024
-BLOCK = 4_000_000  # numbers held at once
+BLOCK = 200_000  # numbers held at once, so that they stay in the cache
 
 
 class Improvement:
@@ -49,9 +49,24 @@ class Improvement:
     def __call__(self, points: Array) -> Array:
         """The improvement by each of the points alone, shape (..., m) to (...)."""
         flat = points.reshape(-1, points.shape[-1])
+        gained = np.zeros(len(flat))
+        useful = np.flatnonzero(self._useful(flat))  # mostly a few, and to find them is far cheaper than their boxes
         cells = max(len(self._lower if self._exact else self._points), 1)
-        parts = [self._block(part) for part in np.array_split(flat, 1 + len(flat) * cells // BLOCK)]
-        return np.concatenate(parts).reshape(points.shape[:-1])
+        parts = np.array_split(useful, 1 + len(useful) * cells // BLOCK)
+        gained[useful] = np.concatenate([self._block(flat[part]) for part in parts])
+        return gained.reshape(points.shape[:-1])
+
+    def _useful(self, points: Array) -> NDArray[np.bool_]:
+        """Which points are below the reference, and dominated by none of the front."""
+        columns = np.ascontiguousarray(points.T)
+        useful = np.logical_and.reduce([column < end for column, end in zip(columns, self._reference, strict=True)])
+        better, once = np.empty_like(useful), np.empty_like(useful)
+        for corner in self._front:
+            better[:] = False
+            for column, number in zip(columns, corner, strict=True):
+                better |= np.less(column, number, out=once)
+            useful &= better
+        return np.asarray(useful)
 
     def _block(self, points: Array) -> Array:
         if not self._exact:
@@ -60,8 +75,12 @@ class Improvement:
                 gained &= column[:, None] <= edges
             return np.asarray(gained.sum(axis=1) * self._share)
         volume = np.ones((len(points), len(self._lower)))
+        edge = np.empty_like(volume)
         for column, low, high in zip(points.T, self._lower.T, self._upper.T, strict=True):
-            volume *= np.maximum(high - np.maximum(column[:, None], low), 0.0)
+            np.maximum(column[:, None], low, out=edge)
+            np.subtract(high, edge, out=edge)
+            np.maximum(edge, 0.0, out=edge)
+            volume *= edge
         return np.asarray(volume.sum(axis=1))
 
 

@@ -1,4 +1,4 @@
-"""What results of other targets say of the candidates of a pool."""
+"""What results of other targets, or a surrogate learned from many, say of the candidates of a pool."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import moocore
 import numpy as np
 
 from autoedge.campaign.results import Results
+from autoedge.search.foretold import candidates_of
 from autoedge.surrogate.described import describe
 from autoedge.surrogate.encoding import Encoded, is_logarithmic
 from autoedge.surrogate.foreseen import Foreseen
 from autoedge.surrogate.sources import source_predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,14 +35,18 @@ class Informed:
         history: Results of other targets, in the units of the study's values.
         grid: The candidates.
         metrics: Names of the objectives.
+        foretold: By metric, shape (candidates,): what one more source says, in the units of the study's values; NaN
+            where it cannot know.
 
     Attributes:
         known: For each objective, whether the sources say something of most candidates.
         log: For each objective, whether the sources' values are taken as logarithms.
     """
 
-    def __init__(self, history: Sequence[Results], grid: Grid, metrics: Sequence[str]) -> None:
-        candidates = _candidates(grid)
+    def __init__(
+        self, history: Sequence[Results], grid: Grid, metrics: Sequence[str], foretold: Mapping[str, Array]
+    ) -> None:
+        candidates = candidates_of(grid.pool)
         described = describe(candidates)
         self.known: list[bool] = []
         self.log: list[bool] = []
@@ -50,11 +55,15 @@ class Informed:
         self._ranks: NDArray[np.intp] | None = None
         for metric in metrics:
             values = [source.values[metric] for source in history if metric in source.values]
+            values += [foretold[metric]] if metric in foretold else []
             told = np.concatenate(values) if values else np.zeros(0)
             log = is_logarithmic(told[np.isfinite(told)])
             predictions = source_predictions(
                 [_scaled(source, metric, log=log) for source in history], metric, candidates
             )
+            if metric in foretold:
+                column = np.log(foretold[metric]) if log else foretold[metric]
+                predictions = np.column_stack([predictions, column])
             unknown = np.isnan(predictions).all(axis=1).mean() if predictions.shape[1] else 1.0
             self.known.append(bool(unknown <= MOST_UNKNOWN))
             self.log.append(log)
@@ -90,16 +99,6 @@ class Informed:
         first = int(encoded.groups.max()) + 1 if len(encoded.groups) else 0
         groups = np.concatenate([encoded.groups, first + np.arange(self._columns.shape[1])])
         return Encoded(np.hstack([encoded.matrix, self._columns[encoded.rows]]), groups, encoded.rows)
-
-
-def _candidates(grid: Grid) -> Results:
-    names, matrix = grid.pool.features()
-    knobs = {
-        name: np.asarray(knob.levels, dtype=float if knob.ordered else object)[codes]
-        for (name, knob), codes in zip(grid.pool.knobs.items(), np.asarray(grid.pool.codes).T, strict=True)
-    }
-    ordered = frozenset(name for name, knob in grid.pool.knobs.items() if knob.ordered)
-    return Results("", knobs, ordered, dict(zip(names, np.asarray(matrix, dtype=float).T, strict=True)))
 
 
 def _scaled(source: Results, metric: str, *, log: bool) -> Results:

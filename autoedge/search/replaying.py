@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 LEARNING = frozenset({"surrogate"})
-"""Strategies that can learn from results of other targets before they begin."""
+"""Strategies that can start from results of other targets, or from what a surrogate says."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,19 @@ class Replayed:
     proposal_ms: Sequence[float]
 
 
-def informed(strategy: str, history: Sequence[Results]) -> str | Maker:
-    """A strategy that starts from results of other targets, or as it is where it cannot or there are none."""
-    if strategy not in LEARNING or not history:
+def informed(
+    strategy: str, history: Sequence[Results], foretold: Mapping[str, NDArray[np.float64]] | None = None
+) -> str | Maker:
+    """A strategy that starts from what is known, or as it is where it cannot or nothing is.
+
+    Args:
+        strategy: Its name.
+        history: Results of other targets.
+        foretold: By metric, what a surrogate says of the candidates; see ``SurrogateSampler``.
+    """
+    if strategy not in LEARNING or not (history or foretold):
         return strategy
-    return lambda grid, seed: SurrogateSampler(seed, pool=grid, history=history)
+    return lambda grid, seed: SurrogateSampler(seed, pool=grid, history=history, foretold=foretold)
 
 
 def replay(

@@ -20,8 +20,9 @@ from autoedge.search.pool import Grid
 from autoedge.surrogate.ensemble import FEWEST_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from numpy.typing import NDArray
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial, TrialState
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from autoedge.search.domain import Domain
     from autoedge.search.pool import Pool
     from autoedge.surrogate.encoding import Encoded
+
+SETTLED = 80  # measured candidates from which on what others say only costs time: the study's own model knows better
 
 
 class SurrogateSampler(BaseSampler):
@@ -47,8 +50,11 @@ class SurrogateSampler(BaseSampler):
         pool: The candidates there are, with what is known of them; None for the study's own search space.
         history: Results of other targets to start from, in the units of the study's values; they count where the
             study's metric names are among theirs, and only with a pool.
-        n_startup_trials: How many trials fill the space before the surrogate is asked; none where the history says
-            something of most candidates for every objective.
+        foretold: By metric name what something else says of the pool's candidates, shape (candidates,), in the units
+            of the study's values and NaN where it cannot know; ``autoedge.search.foretold.foretell`` asks a saved
+            surrogate. It counts as one more source of history.
+        n_startup_trials: How many trials fill the space before the surrogate is asked; none where history and
+            ``foretold`` say something of most candidates for every objective.
         constraints_func: Computes constraints of a finished trial, each satisfied up to 0, for those who do not use
             ``Trial.set_constraint``.
     """
@@ -59,6 +65,7 @@ class SurrogateSampler(BaseSampler):
         *,
         pool: Pool | Grid | None = None,
         history: Sequence[Results] = (),
+        foretold: Mapping[str, NDArray[np.float64]] | None = None,
         n_startup_trials: int = 8,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
@@ -69,6 +76,10 @@ class SurrogateSampler(BaseSampler):
         self._pool = PoolDomain(self._grid) if self._grid else None
         self._startup = max(n_startup_trials, FEWEST_ROWS)
         self._history = tuple(history)
+        self._foretold = {name: np.asarray(column, dtype=float) for name, column in (foretold or {}).items()}
+        for name, column in self._foretold.items():
+            if self._grid is not None and column.shape != (len(self._grid),):
+                raise ValueError(f"foretold has one number a candidate, but got shape {column.shape} for {name}")
         self._informed: Informed | None = None
         self._constraints_func = constraints_func
         self._intersection = IntersectionSearchSpace()
@@ -113,17 +124,18 @@ class SurrogateSampler(BaseSampler):
         chosen = None
         enough = len(history.points) >= FEWEST_ROWS and len(history.known) >= self._startup
         if enough or (informed is not None and informed.complete):
-            chosen = choose(evidence, candidates, seed=int(rng.integers(2**31)), informed=informed)
+            asked = informed if len(history.points) < SETTLED else None
+            chosen = choose(evidence, candidates, seed=int(rng.integers(2**31)), informed=asked)
         if chosen is None:
             chosen = fill(candidates, encoded(history.known), rng)
         return domain.params(points[chosen])
 
     def _told(self, study: Study) -> Informed | None:
-        """What the history says of the study's objectives; None where it says nothing."""
-        if not self._history or self._grid is None or not study.metric_names:
+        """What history and ``foretold`` say of the study's objectives; None where they say nothing."""
+        if not (self._history or self._foretold) or self._grid is None or not study.metric_names:
             return None
         if self._informed is None:
-            self._informed = Informed(self._history, self._grid, study.metric_names)
+            self._informed = Informed(self._history, self._grid, study.metric_names, self._foretold)
         return self._informed if any(self._informed.known) else None
 
     def sample_independent(

@@ -88,6 +88,8 @@ class Board:
         objectives: Name and direction of each.
         strategy: One of ``autoedge.search.strategies.STRATEGIES``, or what makes a sampler.
         seed: Of the strategy.
+        start: Digest of what the strategy starts from, empty for nothing: a study that started from something else is
+            begun anew too.
         candidate_id: The id that people see for a candidate's index.
 
     Raises:
@@ -105,12 +107,14 @@ class Board:
         objectives: Sequence[Objective],
         strategy: str | Maker = "surrogate",
         seed: int = 0,
+        start: str = "",
         candidate_id: Callable[[int], str] = str,
     ) -> None:
         self._grid = Grid(pool)
         self._sampler = make_sampler(strategy, pool=self._grid, seed=seed)
         self._name = name
         self._objectives = tuple(objectives)
+        self._start = start
         self._candidate_id = candidate_id
         self._where = storage if isinstance(storage, str) else type(storage).__name__
         self._lock = RLock()
@@ -250,7 +254,8 @@ class Board:
     def _definition(self) -> dict[str, Any]:
         """What a stored study must agree with to be continued."""
         space = {name: distribution_to_json(one) for name, one in self._grid.distributions.items()}
-        return {"objectives": [list(objective) for objective in self._objectives], "space": space}
+        started = {"start": self._start} if self._start else {}  # studies of earlier releases stay as they are
+        return {"objectives": [list(objective) for objective in self._objectives], "space": space, **started}
 
     def _add(self, row: Row, notes: Mapping[str, Any]) -> None:
         """Add a finished trial, with what its predecessor's strategy noted (a genetic one: the generation)."""

@@ -28,17 +28,18 @@ if TYPE_CHECKING:
 
 Choice = Literal["random", "spread"]
 FEWEST_JUDGED = 3  # rows that a rank correlation needs
-NEAR = 0.1  # within 10 %
 
 
 @dataclass(frozen=True)
 class Skill:
     """How predictions of one target compare with what was recorded, over all rows that were not sampled.
 
+    A figure that has no meaning is NaN; see ``autoedge.surrogate.figures``.
+
     Attributes:
         spearman: Rank correlation.
-        mape: Mean of |predicted - recorded| / |recorded|, a share; NaN where a recorded value is 0.
-        median_ape: The median of the same; NaN likewise.
+        mape: Mean relative error, a share.
+        median_ape: Median relative error.
         within_10pct: Share of the rows for which it is at most 0.1.
         covered_90: Share of the rows that lie in the interval claimed to hold 90 % of them.
     """
@@ -164,18 +165,13 @@ class _Predicted:
 
 
 def _skill(mean: Array, std: Array, recorded: Array, *, log: bool) -> Skill:
-    from scipy.stats import spearmanr
+    from autoedge.surrogate.figures import rank_correlation, relative_errors
 
     told, true = (10.0**mean, 10.0**recorded) if log else (mean, recorded)
-    level = bool(np.ptp(mean) == 0 or np.ptp(recorded) == 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        off = np.where(true == 0, np.nan, np.abs(told - true) / np.abs(true))
     return Skill(
-        spearman=0.0 if level else float(spearmanr(mean, recorded)[0]),
-        mape=float(off.mean()),
-        median_ape=float(np.median(off)),
-        within_10pct=float((off <= NEAR).mean()),
+        spearman=rank_correlation(mean, recorded),
         covered_90=float((np.abs(mean - recorded) <= 1.645 * std).mean()),
+        **asdict(relative_errors(told, true)),
     )
 
 

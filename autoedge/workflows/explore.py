@@ -11,6 +11,8 @@ from autoedge.search.study import Board, Row
 from autoedge.workflows.events import Note, StageBegan
 from autoedge.workflows.racing import is_stopped, race_on, seen_of
 from autoedge.workflows.schedule import Process, land, launch, measure_all
+from autoedge.workflows.standing import STARTED_FROM
+from autoedge.workflows.start import start_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -21,10 +23,16 @@ if TYPE_CHECKING:
     from autoedge.measurement import Measurement
     from autoedge.workflows.crew import Crew
     from autoedge.workflows.run import Run
+    from autoedge.workflows.start import Sources
 
 
-def explore(run: Run, crew: Crew) -> None:
+def explore(run: Run, crew: Crew, sources: Sources) -> None:
     """Measure what the strategy proposes while the budget lasts.
+
+    Args:
+        run: Whose space is searched.
+        crew: Measures.
+        sources: What is known beforehand.
 
     Raises:
         TargetError: No target is left.
@@ -32,13 +40,18 @@ def explore(run: Run, crew: Crew) -> None:
     search = run.intent.search
     where = f" on {len(run.sites)} targets" if len(run.sites) > 1 else ""
     run.tell(StageBegan("search", f"{search.strategy} over {len(run.space)} candidates{where}"))
+    start = start_of(run, sources)
+    run.store.set_fact(STARTED_FROM, start.document)
+    if start.told:
+        run.tell(Note(start.told, warning=bool(sources.unused)))
     board = Board(
         run.store.url,
         run.intent.name,
         pool=run.space,
         objectives=[(metric.key, metric.direction) for metric in run.intent.objectives],
-        strategy=search.strategy,
+        strategy=start.strategy,
         seed=search.seed,
+        start=start.digest,
         candidate_id=lambda row: run.space.candidate(row).candidate_id,
     )
     try:
@@ -73,8 +86,14 @@ def _search(run: Run, crew: Crew, board: Board) -> None:
 
 
 def _start(run: Run, crew: Crew, candidate: Candidate) -> Future[Measurement | None]:
-    judge = race_on(run, candidate.target)
-    return launch(run, crew, Process(candidate, Phase.SEARCH, len(_done(run, candidate)), judge=judge))
+    return launch(run, crew, _process(run, candidate, len(_done(run, candidate))))
+
+
+def _process(run: Run, candidate: Candidate, replicate: int) -> Process:
+    """A candidate's next process, held against what is known now."""
+    race = race_on(run, candidate.target)
+    judge = None if race is None else race.without(candidate.candidate_id)
+    return Process(candidate, Phase.SEARCH, replicate, judge=judge)
 
 
 def _done(run: Run, candidate: Candidate) -> list[Measurement]:
@@ -95,7 +114,7 @@ def _begun(run: Run) -> list[Process]:
         rows = run.rows(candidate_id, (Phase.SEARCH,))
         candidate = run.candidates[candidate_id]
         if candidate.target not in run.away and 0 < len(rows) < run.search_cost and all(row.ok for row in rows):
-            found.append(Process(candidate, Phase.SEARCH, len(rows), judge=race_on(run, candidate.target)))
+            found.append(_process(run, candidate, len(rows)))
     return found
 
 

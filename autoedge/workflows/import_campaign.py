@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autoedge.campaign.campaign import MOST_CELLS, MOST_ROWS_BYTES
 from autoedge.campaign.drafting import MOST_OBJECTIVES, drafted, guess
 from autoedge.campaign.new import check_free, write_new_campaign
 from autoedge.campaign.plan import Plan, plan_as
+from autoedge.campaign.reading import Read, read_rows
 from autoedge.errors import DataError
 from autoedge.intent.resolved import name_from
 
@@ -60,7 +60,8 @@ def import_campaign(rows: Path, folder: Path, told: Told, ask: Ask | None = None
         DataError: The table cannot be read, a role cannot be had, a unit is missing, or nothing is overwritten.
     """
     check_free(folder, ROWS)
-    frame = read_table(rows)
+    read = read_table(rows)
+    frame = read.frame
     plans = _planned(frame, told)
     if ask is not None:
         said = _named(told, frame)
@@ -74,6 +75,7 @@ def import_campaign(rows: Path, folder: Path, told: Told, ask: Ask | None = None
     texts = {"description": told.description, "source": told.source, "licence": told.licence}
     card, made = drafted(frame, plans, name=name_from(folder.resolve().name), rows=ROWS, **texts)
     write_new_campaign(folder, card, made)
+    plans += [Plan(column, "none", "left out: neither numbers nor text") for column in read.left_out]
     return {
         "schema_version": 1,
         "folder": str(folder),
@@ -83,33 +85,21 @@ def import_campaign(rows: Path, folder: Path, told: Told, ask: Ask | None = None
     }
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> Read:
     """The table of a .csv or .parquet file.
 
     Raises:
         DataError: It cannot be read, or its columns have no usable names.
     """
-    import pandas as pd
-
     if path.suffix not in {".csv", ".parquet"}:
         raise DataError(f"{path}: a table is a .csv or .parquet file")
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    if size > MOST_ROWS_BYTES:
-        raise DataError(f"{path}: a table has at most {MOST_ROWS_BYTES:,} bytes, but this has {size:,}")
-    try:
-        frame = pd.read_csv(path, low_memory=False, encoding="utf-8-sig") if path.suffix == ".csv" else _parquet(path)
-    except DataError:
-        raise
-    except Exception as error:  # pandas and pyarrow raise many kinds on damaged files
-        raise DataError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})") from error
+    read = read_rows(path)
+    frame = read.frame
     frame.columns = [str(column).strip() for column in frame.columns]
     _check_table(frame, path)
     for name in [name for name in frame if not _is_plain(frame[name])]:
         frame[name] = frame[name].map(str, na_action="ignore")
-    return frame.reset_index(drop=True)
+    return read
 
 
 def _check_table(frame: pd.DataFrame, path: Path) -> None:
@@ -122,16 +112,6 @@ def _check_table(frame: pd.DataFrame, path: Path) -> None:
             )
     if frame.columns.duplicated().any():
         raise DataError(f"{path}: two columns are named {frame.columns[frame.columns.duplicated()][0]}")
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    import pandas as pd
-    from pyarrow.parquet import read_metadata
-
-    about = read_metadata(path)
-    if about.num_rows * about.num_columns > MOST_CELLS:  # a small file can unpack to any size
-        raise DataError(f"{path}: rows times columns are at most {MOST_CELLS:,}, but got {about.num_rows:,} rows")
-    return pd.read_parquet(path)
 
 
 def _is_plain(column: pd.Series[Any]) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autoedge.campaign.history import named_targets
+from autoedge.campaign.campaign import Campaign
+from autoedge.campaign.history import recorded_in
 from autoedge.errors import DataError, IntentError, SpaceError, SurrogateError
 from autoedge.intent.load import load_intent
 from autoedge.measurement import Source
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from autoedge.campaign.history import Recorded
     from autoedge.intent.constraint import Constraint
     from autoedge.surrogate.saved.elsewhere import Expected
     from autoedge.surrogate.saved.rows import Rows
@@ -63,13 +65,13 @@ def predict(intent: Path, history: Sequence[str], *, top: int = 10, on_event: Li
     on_event(StageBegan("prepare", "looking into models and data"))
     prepared = prepare(load_intent(intent))
     file = space_file(prepared)
-    wish = wish_of(prepared, {metric for rows in recorded.values() for metric in enough_of(rows)})
+    wish = wish_of(prepared, {metric for _, rows in recorded.values() for metric in enough_of(rows)})
     found: dict[str, Unowned] = {}
     not_ranked: dict[str, str] = {}
-    for name, rows in recorded.items():
+    for name, (where, rows) in recorded.items():
         on_event(StageBegan("train", f"learning from {name}"))
         try:
-            one = unowned(name.rpartition(":")[2], rows, prepared, file, wish.metrics)
+            one = unowned(where.target, rows, prepared, file, wish.metrics)
         except (SurrogateError, SpaceError) as error:
             not_ranked[name] = str(error)
             continue
@@ -89,7 +91,7 @@ def predict(intent: Path, history: Sequence[str], *, top: int = 10, on_event: Li
         "objectives": list(wish.objectives),
         "constraints": [limit.text for limit in wish.constraints],
         "ranking": [
-            {"rank": place, **_about(name, recorded[name]), **_told(found[name], order, wish)}
+            {"rank": place, **_about(*recorded[name]), **_told(found[name], order, wish)}
             for place, (name, order) in enumerate(ranked[:top], start=1)
         ],
         "devices": len(ranked),
@@ -98,26 +100,20 @@ def predict(intent: Path, history: Sequence[str], *, top: int = 10, on_event: Li
     }
 
 
-def _recorded(words: Sequence[str]) -> dict[str, Rows]:
+def _recorded(words: Sequence[str]) -> dict[str, tuple[Recorded, Rows]]:
     """By ``campaign:target``, the rows of each target meant."""
-    found: dict[str, Rows] = {}
-    for word in words:
-        campaign, targets = named_targets(word)
-        card = campaign.card
-        for target in targets:
-            part = type(campaign)(card, campaign.of(target))
-            name = f"{card.name}:{target}"
-            try:
-                rows = rows_of(part)
-            except SurrogateError as error:
-                raise DataError(str(error)) from error
-            found[name] = joined([found[name], rows] if name in found else [rows])
+    found = {}
+    for one in recorded_in(words):
+        try:
+            rows = rows_of(Campaign(one.campaign.card, one.campaign.of(one.target)))
+        except SurrogateError as error:
+            raise DataError(str(error)) from error
+        found[one.name] = one, joined([rows])
     return found
 
 
-def _about(name: str, rows: Rows) -> dict[str, Any]:
-    campaign, _, target = name.partition(":")
-    return {"target": target, "campaign": campaign, "rows": len(rows), "newest": rows.newest}
+def _about(where: Recorded, rows: Rows) -> dict[str, Any]:
+    return {"target": where.target, "campaign": where.origin, "rows": len(rows), "newest": rows.newest}
 
 
 def _told(one: Unowned, order: NDArray[np.intp], wish: Wish) -> dict[str, Any]:

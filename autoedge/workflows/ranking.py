@@ -85,34 +85,49 @@ def lacking_in(one: Unowned, wish: Wish) -> str:
     lacking = [key for key in wish.objectives if key not in one.expected]
     if lacking:
         return f"its results have fewer than {FEWEST_ROWS} measured rows of {', '.join(lacking)}"
+    values = np.column_stack([one.expected[key].value for key in wish.objectives])
+    if not np.isfinite(values).all(axis=1).any():
+        unknown = [key for key, column in zip(wish.objectives, values.T, strict=True) if not np.isfinite(column).all()]
+        return f"its results tell {', '.join(unknown)} of none of these candidates"
     return ""
 
 
 def ranked_devices(found: Mapping[str, Unowned], wish: Wish, prepared: Prepared) -> list[tuple[str, NDArray[np.intp]]]:
     """Devices, best first, each with the numbers of its candidates, best first.
 
-    Candidates that are expected to keep all limits come first; then the intent's preference decides.
+    Candidates that are expected to keep all limits come first, then those of which a limit is unknown, then those that
+    are expected to break one; then the intent's preference decides.
+
+    Args:
+        found: By device; each has a candidate of which all objectives are known.
+        wish: What they are ranked by.
+        prepared: The intent.
     """
     scores = _scores(found, wish, prepared)
     ranked = []
     for name, one in found.items():
-        broken = _broken(one, wish)
-        order = np.lexsort((np.arange(len(broken)), *scores[name].T[::-1], broken))
-        known = np.isfinite(scores[name][order]).all(axis=1)
-        order = order[known]
-        ranked.append(((broken[order[0]], *scores[name][order[0]]), name, order))
+        ranks = np.column_stack([_limits(one, wish), scores[name]])
+        order = np.lexsort(ranks.T[::-1])
+        order = order[np.isfinite(ranks[order]).all(axis=1)]
+        ranked.append((tuple(ranks[order[0]]), name, order))
     return [(name, order) for _, name, order in sorted(ranked, key=lambda one: (one[0], one[1]))]
 
 
-def _broken(one: Unowned, wish: Wish) -> Array:
-    """By how much limits are expected to be broken, shape (candidates,): sum over the limits, as shares of them."""
-    total = np.zeros(len(one.candidates))
+def _limits(one: Unowned, wish: Wish) -> Array:
+    """How candidates stand to the limits, smaller is better: shape (candidates, 2).
+
+    First 0 where all are kept, 1 where one is unknown and none broken, 2 where one is broken; then by how much limits
+    are broken: the sum over them, as shares of each.
+    """
+    broken = np.zeros(len(one.candidates))
+    unknown = np.zeros(len(one.candidates), dtype=bool)
     for limit in wish.constraints:
-        if limit.metric.key in one.expected:
-            value = one.expected[limit.metric.key].value
-            over = value / limit.limit - 1.0 if limit.sense == "max" else 1.0 - value / limit.limit
-            total += np.nan_to_num(np.maximum(over, 0.0))
-    return total
+        expected = one.expected.get(limit.metric.key)
+        value = np.full(len(broken), np.nan) if expected is None else expected.value
+        over = value / limit.limit - 1.0 if limit.sense == "max" else 1.0 - value / limit.limit
+        unknown |= np.isnan(value)
+        broken += np.nan_to_num(np.maximum(over, 0.0))
+    return np.column_stack([np.where(broken > 0, 2.0, unknown), broken])
 
 
 def _scores(found: Mapping[str, Unowned], wish: Wish, prepared: Prepared) -> dict[str, Array]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autoedge.campaign.campaign import read_campaign
-from autoedge.campaign.history import read_history
 from autoedge.campaign.limit import Limit
 from autoedge.campaign.table import Table
 from autoedge.errors import DataError, IntentError
@@ -15,15 +14,16 @@ from autoedge.search.replaying import LEARNING
 from autoedge.search.scoring import feasibility, measurements_to, volume_shares
 from autoedge.search.strategies import STRATEGIES, make_sampler
 from autoedge.workflows.replay_processes import Job, Processes
+from autoedge.workflows.replay_start import read_replay_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from autoedge.campaign.campaign import Campaign
-    from autoedge.campaign.history import History
     from autoedge.search.replaying import Replayed
     from autoedge.workflows.replay_processes import Step
+    from autoedge.workflows.replay_start import ReplayStart
 
     Listener = Callable[["ReplayState"], None]
 
@@ -55,6 +55,7 @@ def replay(
     seeds: int,
     target: str | None = None,
     history: Sequence[str] = (),
+    surrogate: Path | None = None,
     constraints: Sequence[str] = (),
     jobs: int = 1,
     on_state: Listener = lambda _: None,
@@ -71,6 +72,7 @@ def replay(
         seeds: Runs of a strategy, at least 1.
         target: Which one; None where there is but one.
         history: ``DIR`` or ``DIR:target,...``: results of other targets to learn from.
+        surrogate: Folder of a saved surrogate to start from.
         constraints: ``METRIC <= NUMBER`` or ``METRIC >= NUMBER``.
         jobs: Runs at a time; figures do not depend on it, but for the time of a proposal.
         on_state: Told how far it is.
@@ -80,6 +82,7 @@ def replay(
 
     Raises:
         DataError: The campaign, target, history or constraints cannot be meant.
+        SurrogateError: The folder holds no sound surrogate.
         IntentError: A strategy does not exist, or what it needs is not installed; a count is below 1.
         KeyboardInterrupt: Interrupted before any run was finished.
     """
@@ -94,11 +97,11 @@ def replay(
     limits = [Limit.parse(text) for text in constraints]
     table = Table(recorded, chosen, limits)
     _satisfiable(table, limits)
-    learned = read_history(history, recorded.card, chosen)
+    start = read_replay_start(recorded, table, history, surrogate)
     for name in names:
         make_sampler(name, pool=table, seed=0)  # what it needs may not be installed: better told now
     work = [Job(name, seed, min(budget, len(table))) for seed in range(seeds) for name in names]
-    replayed, interrupted = _replayed(table, learned, work, jobs, on_state)
+    replayed, interrupted = _replayed(table, start, work, jobs, on_state)
     return {
         "schema_version": 1,
         "campaign": recorded.card.name,
@@ -107,13 +110,15 @@ def replay(
         "rows": len(table),
         "objectives": dict(table.objectives),
         "constraints": [str(limit) for limit in limits],
-        "history": [each.name for each in learned.results],
-        "notes": _notes(history, learned, names, budget, len(table)),
+        "history": [each.name for each in start.history.results],
+        "surrogate": start.about(),
+        "notes": [*start.notes, *_beyond(budget, len(table)), *start.without(names)],
         "interrupted": interrupted,
         "true_hypervolume": round(table.true_hypervolume, 6),
         "strategies": {
             name: {
-                "history": bool(learned.results) and name in LEARNING,
+                "history": bool(start.history.results) and name in LEARNING,
+                "surrogate": bool(start.foretold) and name in LEARNING,
                 "seeds": [
                     {"seed": job.seed, **_figures(table, replayed[job])}
                     for job in work
@@ -150,21 +155,12 @@ def _satisfiable(table: Table, limits: Sequence[Limit]) -> None:
     raise DataError(f"target {table.name}: no row keeps all constraints; {', '.join(dict.fromkeys(ranges))}")
 
 
-def _notes(words: Sequence[str], learned: History, names: Sequence[str], budget: int, rows: int) -> list[str]:
-    notes = list(learned.notes)
-    if budget > rows:
-        notes.append(f"there are {rows} rows: a run measures all of them, not {budget}")
-    if words and not learned.results:
-        notes.append("no history is left to learn from: every strategy starts from nothing")
-    elif words:
-        cold = [name for name in names if name not in LEARNING]
-        if cold:
-            notes.append(f"history is for strategies that can learn from it; without it: {', '.join(cold)}")
-    return notes
+def _beyond(budget: int, rows: int) -> list[str]:
+    return [f"there are {rows} rows: a run measures all of them, not {budget}"] if budget > rows else []
 
 
 def _replayed(
-    table: Table, learned: History, work: Sequence[Job], jobs: int, on_state: Listener
+    table: Table, start: ReplayStart, work: Sequence[Job], jobs: int, on_state: Listener
 ) -> tuple[dict[Job, Replayed], bool]:
     """What came of each job, and whether an interrupt ended them."""
     done: dict[Job, Replayed] = {}
@@ -180,7 +176,7 @@ def _replayed(
 
     try:
         on_state(ReplayState(0, len(work)))
-        with Processes(table, learned.results, min(jobs, len(work))) as processes:
+        with Processes(table, start.history.results, min(jobs, len(work)), start.foretold) as processes:
             for step in processes.run(work):
                 take(step)
     except KeyboardInterrupt:

@@ -20,13 +20,18 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from autoedge.campaign.results import Results
     from autoedge.campaign.table import Table
     from autoedge.search.replaying import Replayed
+
+    Foretold = Mapping[str, NDArray[np.float64]]
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -62,10 +67,11 @@ class Processes:
         table: What was recorded.
         history: What strategies that can may learn from.
         count: How many processes.
+        foretold: By metric, what a surrogate says of the table's candidates.
     """
 
-    def __init__(self, table: Table, history: Sequence[Results], count: int) -> None:
-        self._plan = pickle.dumps((table, tuple(history)))
+    def __init__(self, table: Table, history: Sequence[Results], count: int, foretold: Foretold | None = None) -> None:
+        self._plan = pickle.dumps((table, tuple(history), dict(foretold or {})))
         self._count = count
         self._running: dict[Connection, SpawnProcess] = {}
 
@@ -156,20 +162,24 @@ def _work(pipe: Connection) -> None:
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     warnings.simplefilter("ignore")  # strategies of others have much to say
     try:
-        table, history = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from our own parent
+        table, history, foretold = pickle.loads(pipe.recv_bytes())  # noqa: S301 - from our own parent
         while True:
-            pipe.send(_replayed(table, history, pickle.loads(pipe.recv_bytes()), pipe))  # noqa: S301
+            job = pickle.loads(pipe.recv_bytes())  # noqa: S301
+            pipe.send(_replayed(table, history, foretold, job, pipe))
     except (EOFError, OSError):
         return  # nobody is waiting any more
 
 
-def _replayed(table: Table, history: Sequence[Results], job: Job, pipe: Connection) -> Replayed | Exception:
+def _replayed(
+    table: Table, history: Sequence[Results], foretold: Foretold, job: Job, pipe: Connection
+) -> Replayed | Exception:
     """What came of a job, or what it raised."""
     from autoedge.errors import AutoEdgeError
     from autoedge.search.replaying import informed, replay
 
     try:
-        return replay(table, informed(job.strategy, history), seed=job.seed, budget=job.budget, on_measured=pipe.send)
+        strategy = informed(job.strategy, history, foretold)
+        return replay(table, strategy, seed=job.seed, budget=job.budget, on_measured=pipe.send)
     except AutoEdgeError as error:
         return error
     except OSError:

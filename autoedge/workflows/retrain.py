@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from autoedge.surrogate.saved.exam import Exam
     from autoedge.surrogate.saved.training import Trained
     from autoedge.workflows.events import Listener
 
@@ -69,12 +70,14 @@ def retrain(sources: Sequence[str], out: Path, *, on_event: Listener = silent) -
         raise IntentError(f"--out: {out} is a file; name a folder, such as surrogate_models/NAME")
     on_event(StageBegan("train", f"reading {', '.join(map(without_password, sources))}"))
     read = read_sources(sources)
-    rows = joined([rows for rows, _ in read])
-    trained = train(rows, [card for _, card in read], lambda step: on_event(StageBegan("train", step)))
+    rows, cards = joined([rows for rows, _ in read]), [card for _, card in read]
     new = not out.exists()
     with held(out):
         try:
-            done = _decided(trained, out)
+            champion = _champion(out)
+            asked = champion[1].rows() if champion else None
+            trained = train(rows, cards, lambda step: on_event(StageBegan("train", step)), asked)
+            done = _decided(trained, champion, out)
         finally:
             if new and not any(out.iterdir()):
                 out.rmdir()
@@ -89,16 +92,22 @@ def retrain(sources: Sequence[str], out: Path, *, on_event: Listener = silent) -
     }
 
 
-def _decided(trained: Trained, out: Path) -> Retrained:
-    """Hold the challenger against the champion, and write what is promoted."""
+def _champion(out: Path) -> tuple[Surrogate, Exam] | None:
+    """What the folder holds now."""
     settle(out)
-    if not any(current(out, name).exists() for name in (CARD_FILE, MODEL_FILE)):
+    there = any(current(out, name).exists() for name in (CARD_FILE, MODEL_FILE))
+    return load_with_exam(out) if there else None
+
+
+def _decided(trained: Trained, champion: tuple[Surrogate, Exam] | None, out: Path) -> Retrained:
+    """Hold the challenger against the champion, and write what is promoted."""
+    if champion is None:
         _write(trained, trained.exam.model_dump_json(), None, out)
         return Retrained(trained, None, promoted=True, reason="there was none before")
-    champion, recorded = load_with_exam(out)
-    if champion.card.model_sha256 == trained.card.model_sha256:
+    now, recorded = champion
+    if now.card.model_sha256 == trained.card.model_sha256:
         return Retrained(trained, None, promoted=True, reason="it is the very model that is there; nothing was changed")
-    comparison = judge(champion, Surrogate(trained.card, trained.text), recorded, trained.exam)
+    comparison = judge(now, Surrogate(trained.card, trained.text), recorded, trained.exam)
     if comparison.promoted:
         _write(trained, all_of(recorded, trained.exam).model_dump_json(), comparison, out)
     return Retrained(trained, comparison, comparison.promoted, comparison.reason)

@@ -314,10 +314,10 @@ class Run:
             found.append((evidence, known[1]))
         return found
 
-    def keeping(self, target: str) -> list[Evidence]:
+    def keeping(self, target: str) -> list[tuple[Evidence, Verdict]]:
         """Candidates of the present space on a target whose values keep every limit, the open ones too."""
         return [
-            evidence
+            (evidence, verdict)
             for evidence, verdict in self.judged()
             if (candidate := self.candidates[evidence.candidate_id]).target == target
             and self.space.row(candidate) is not None

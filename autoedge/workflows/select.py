@@ -18,6 +18,7 @@ from autoedge.workflows.events import Note, StageBegan, silent
 from autoedge.workflows.explore import explore
 from autoedge.workflows.opening import opened_run
 from autoedge.workflows.standing import best_first, figures, rank, verdict_document
+from autoedge.workflows.start import read_sources
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +81,7 @@ def select(
         KeyboardInterrupt: Interrupted; the state is saved.
     """
     loaded = load_intent(Path(intent))
+    sources = read_sources(loaded)
     root = Path(out) if out is not None else Path("runs") / loaded.name
     declared_in = None if targets is None else Path(targets)
     with (
@@ -88,7 +90,7 @@ def select(
     ):
         run.folder.verdict.unlink(missing_ok=True)  # it speaks of an earlier state from here on
         measure_baselines(run, crew)
-        explore(run, crew)
+        explore(run, crew, sources)
         return _concluded(run, crew)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autoedge.campaign.campaign import read_campaign
+from autoedge.campaign.levels import as_word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ def show_campaign(folder: Path) -> dict[str, Any]:
 def _knob(column: pd.Series[Any], kind: str) -> dict[str, Any]:
     about: dict[str, Any] = {"type": kind, "levels": int(column.nunique(dropna=False))}
     if kind == "categorical":
-        return about | {"values": sorted(column.astype("string").fillna("none").unique())}
+        return about | {"values": sorted({as_word(level) for level in column.unique()})}
     return about | _range(column)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from autoedge.workflows.run import Run
     from autoedge.workflows.site import Site
 
+STARTED_FROM = "started from"
+"""The fact in a run's store that tells what its search started from."""
 _RUNNERS_UP = 2
 
 
@@ -222,6 +224,7 @@ def verdict_document(run: Run, ranking: Ranking) -> dict[str, Any]:
         ],
         "failed": _failures(run),
         "left_out": [asdict(one) for one in run.space.left_out],
+        "started_from": run.store.fact(STARTED_FROM),
         "used": run.facts(),
     }
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autoedge.campaign.levels import as_words
 from autoedge.device import Device
 from autoedge.errors import SurrogateError
 from autoedge.space.columns import INACTIVE
 from autoedge.space.space import Space
 from autoedge.surrogate.saved.elsewhere import Elsewhere
-from autoedge.surrogate.saved.rows import MODEL, as_words, known_models
+from autoedge.surrogate.saved.rows import MODEL, known_models
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -3,7 +3,10 @@
 Runs `autoedge select` on the digits example with and without racing, in turns and with the order turned round from seed
 to seed, since only ratios of runs side by side mean anything on a machine that does other work too. `--samples N` grows
 the evaluation set to N samples by small shifts and noise. Appends one JSON line a run to `--out`; runs that are there
-already are not repeated; then the table is printed.
+already are not repeated, so that the same command goes on where it was stopped; then the table is printed.
+
+To measure one state while others work on the tree, copy the tree and run the copy with PYTHONPATH set to its root. The
+copy's AutoEdge must be the one that is imported, else nothing runs.
 
 Search time is wall time from the first search measurement to the confirm rounds, less the making of model files, which
 are cached between runs. Measuring time is that of the search's processes alone.
@@ -13,6 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +26,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+import autoedge
 from autoedge.measurement import Phase, Status
 from autoedge.workflows.events import Event, Measured, StageBegan
 from autoedge.workflows.select import select
@@ -51,21 +57,41 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=0, help="size of the evaluation set; 0 for the example's own")
     parser.add_argument("--out", type=Path, default=Path("racing.jsonl"))
     chosen = parser.parse_args()
-    known = {(one["seed"], one["racing"]) for one in _read(chosen.out)}
+    _check_origin()
+    form = {"samples": chosen.samples, "measurements": chosen.measurements}
+    runs = _read(chosen.out)
+    if any({key: one[key] for key in form} != form for one in runs):
+        sys.exit(f"{chosen.out}: holds runs with other --samples or --measurements; choose another file")
+    known = {(one["seed"], one["racing"]) for one in runs}
     with tempfile.TemporaryDirectory() as folder:
         data = _data(Path(folder), chosen.samples)
         for seed in range(chosen.seeds):
             for racing in (True, False) if seed % 2 else (False, True):
                 if (seed, racing) not in known:
                     intent = _intent(Path(folder), data, seed=seed, racing=racing, measurements=chosen.measurements)
-                    line = {"seed": seed, "racing": racing, **_run(intent, Path(folder) / f"run-{seed}-{racing}")}
+                    found = _run(intent, Path(folder) / f"run-{seed}-{racing}")
+                    line = {"seed": seed, "racing": racing, **form, **found}
                     with chosen.out.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(line) + "\n")
     print(_table(_read(chosen.out)))
 
 
+def _check_origin() -> None:
+    """A copy of the tree that runs the code of another one would measure that."""
+    root, origin = Path(__file__).resolve().parents[2], Path(autoedge.__file__).resolve()
+    if not origin.is_relative_to(root):
+        sys.exit(f"autoedge is imported from {origin.parent}; run again with PYTHONPATH={root}")
+
+
 def _read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    """Runs in a file; one that was cut off while it was written is cut away, to be made again."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    if text and not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
+        path.write_text(text, encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def _data(folder: Path, samples: int) -> Path:
@@ -106,6 +132,7 @@ def _run(intent: Path, out: Path) -> dict[str, Any]:
     used, chosen = selection.verdict["used"], selection.chosen
     rows = [event.measurement for event in watch.measured]
     return {
+        "load": round(os.getloadavg()[0], 1),
         "search_s": watch.began["confirm"] - watch.began["search"] - used["variant_seconds"],
         "measuring_s": sum(row.duration_s for row in rows),
         "searched": len(rows),

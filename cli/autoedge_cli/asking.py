@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import click
 
+from autoedge.campaign.card import Direction
 from autoedge.campaign.plan import Plan, Role, plan_as
 from autoedge.errors import DataError
 from autoedge_cli.render_text import printable
@@ -27,7 +29,7 @@ def ask(frame: pd.DataFrame, plan: Plan) -> Plan:
     while True:
         answer = click.prompt("  role", default=_said(plan), err=True).split()
         if " ".join(answer) == _said(plan):
-            chosen = plan
+            chosen = replace(plan, needs_direction=False)  # it was shown
             break
         if answer[0] not in get_args(Role):
             click.echo(f"  one of {', '.join(get_args(Role))}", err=True)
@@ -37,6 +39,9 @@ def ask(frame: pd.DataFrame, plan: Plan) -> Plan:
             break
         except DataError as error:
             click.echo(f"  {printable(error)}", err=True)
+    if chosen.role == "objective" and chosen.needs_direction:
+        told = click.prompt("  better", type=click.Choice(get_args(Direction)), err=True)
+        chosen = replace(chosen, direction=told, needs_direction=False)
     while chosen.role == "objective" and chosen.needs_unit:
         try:
             chosen = chosen.with_unit(click.prompt("  unit (ms, mJ, MiB, ...; 1 for none)", err=True).strip())

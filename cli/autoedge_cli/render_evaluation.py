@@ -42,4 +42,5 @@ def render_evaluation(console: Console, found: Evaluation) -> None:
 
 def _cells(skill: Skill) -> list[str]:
     shares = (skill.mape, skill.median_ape, skill.within_10pct, skill.covered_90)
-    return [f"{skill.spearman:.3f}", *(f"{share:.1%}" if np.isfinite(share) else "-" for share in shares)]
+    rank = f"{skill.spearman:.3f}" if np.isfinite(skill.spearman) else "-"
+    return [rank, *(f"{share:.1%}" if np.isfinite(share) else "-" for share in shares)]

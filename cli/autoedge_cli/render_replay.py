@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _FEASIBLE = (("to_first_feasible", "first feasible"), ("to_best_feasible", "best feasible"))
 _MISSING = "not reached"
-_LEARNED = "*"  # stands behind strategies that learned from history
+_LEARNED = "*"  # stands behind strategies that started from history or a surrogate
 
 
 def render_replay(console: Console, document: Mapping[str, Any]) -> None:
@@ -32,6 +32,9 @@ def render_replay(console: Console, document: Mapping[str, Any]) -> None:
         say(console, said(f"constraint: {limit}"))
     if document["history"]:
         say(console, said(f"history ({_LEARNED}): {', '.join(document['history'])}", limit=300))
+    if told := document.get("surrogate"):
+        metrics = ", ".join(told["metrics"]) or "none of the objectives"
+        say(console, said(f"surrogate ({_LEARNED}): {told['rows']} rows; {metrics}", limit=300))
     for note in document["notes"]:
         say(console, Text(f"note: {printable(note, 300)}", style="yellow"))
     if document["interrupted"]:
@@ -75,7 +78,7 @@ def _feasible(console: Console, found: Sequence[Summary]) -> None:
 
 
 def _title(one: Summary) -> str:
-    return f"{one.strategy} {_LEARNED}" if one.history else one.strategy
+    return f"{one.strategy} {_LEARNED}" if one.start else one.strategy
 
 
 def _count(median: float | None) -> Text:

@@ -30,6 +30,7 @@ def render_run(console: Console, verdict: Mapping[str, Any], folder: Path) -> No
     _failures(console, verdict["failed"])
     render_left_out(console, verdict["left_out"])
     _used(console, verdict["used"])
+    _started(console, verdict.get("started_from"))
     _written(console, folder)
 
 
@@ -79,6 +80,17 @@ def _used(console: Console, used: Mapping[str, Any]) -> None:
         f"{duration(float(used['variant_seconds']))} of it for making model files",
     ]
     say(console, Text(", ".join(parts)))
+
+
+def _started(console: Console, start: Mapping[str, Any] | None) -> None:
+    """What the search knew beforehand; nothing where it knew nothing."""
+    if not start:
+        return
+    surrogate = start["surrogate"]
+    parts = [f"surrogate {surrogate['name']}"] if surrogate and surrogate["metrics"] else []
+    parts += [f"history {', '.join(each['name'] for each in start['history'])}"] if start["history"] else []
+    if parts:
+        say(console, Text.assemble("the search started from ", said(" and ".join(parts), limit=_REASON)))
 
 
 def _written(console: Console, folder: Path) -> None:

@@ -21,9 +21,9 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def runtimes(runtimes: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The good runtime and one whose calls take their time."""
+    """The good runtime one whose calls take their time, and one that cannot forget."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
-    return {**runtimes, "Slow": "bad_runtimes:Slow"}
+    return {**runtimes, "Slow": "bad_runtimes:Slow", "Remembering": "bad_runtimes:Remembering"}
 
 
 class Host:
@@ -101,6 +101,17 @@ def test_memory_is_told_without_outputs_that_came_first(
     last = target.run(large, {}).body["done"]["memory_peak_mib"]
     first = target.run(large, {}, None, Host(first_block=EVALUATE)).body["done"]["memory_peak_mib"]
     assert abs(first - last) < 2.0
+
+
+def test_outputs_come_last_where_the_peak_cannot_be_forgotten(
+    target: LocalTarget, job: dict[str, Any], files: dict[str, Path]
+) -> None:
+    """There an early evaluation would be part of the peak memory, so whoever looks on, none is made."""
+    target.send_files(files)
+    host = Host(first_block=EVALUATE)
+    reply = target.run({**job, "runtime": "Remembering"}, {}, None, host)
+    assert host.names == [FIRST_BLOCK, WINDOW, EVALUATION]
+    assert reply.body["done"]["evaluated"] == "full"
 
 
 def test_outputs_are_shown_as_they_grow(target: LocalTarget, job: dict[str, Any], files: dict[str, Path]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from autoedge.agent.machine import device_name
+from autoedge.agent.machine import device_name, forget_peak_memory
 from autoedge.bench.board_power import board_power
 
 if TYPE_CHECKING:
@@ -70,3 +70,15 @@ def test_a_32_bit_board_has_its_constants(tmp_path: Path) -> None:
     found = board_power(device_name(tmp_path), None)
     assert found is not None
     assert found.board == "Raspberry Pi 3 Model B"
+
+
+def test_a_peak_that_cannot_be_forgotten_is_told(tmp_path: Path) -> None:
+    """False without the file, where it is not writable, and where the system tells no peak that it would reset."""
+    assert not forget_peak_memory(tmp_path / "absent")
+    (tmp_path / "clear_refs").mkdir()
+    assert not forget_peak_memory(tmp_path)
+    (tmp_path / "clear_refs").rmdir()
+    (tmp_path / "status").write_text("VmRSS:\t10 kB\n")
+    assert not forget_peak_memory(tmp_path)
+    (tmp_path / "status").write_text("VmHWM:\t20 kB\nVmRSS:\t10 kB\n")
+    assert forget_peak_memory(tmp_path)

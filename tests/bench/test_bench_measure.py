@@ -368,7 +368,7 @@ def test_what_was_stored_and_not_acknowledged_is_no_second_row(ready: Ready, sto
     """A host killed between storing and acknowledging finds its reply again and stores nothing twice."""
     _finish_unheard(ready(), target, _candidate())
     (reply,) = target.unclaimed()
-    ready()._store_reply(reply)
+    ready()._records.reply(reply)
     (row,) = store.measurements()
     ready().claim(target)
     assert store.measurements() == [row]

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoedge.bench.quality import QualityBook
+from autoedge.measurement import Source
 from autoedge.store.store import Store
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ def book(tmp_path: Path, make_task: Callable[..., Task]) -> Iterator[QualityBook
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), seen=st.integers(1, SAMPLES), skill=st.floats(0.0, 1.0))
 def test_the_ends_hold_whatever_comes(book: QualityBook, seed: int, seen: int, skill: float) -> None:
-    """Of scores in any order, the metrics of the whole lie between the ends told from any part of it."""
+    """Of scores in any order, the metrics of the whole lie between the ends told from any part, none as measured."""
     scores = _scores(book, seed, skill)
     whole = book.outlook(scores, None)
     for name, value in book.outlook(scores[:seen], None).items():
         assert value.low - 1e-12 <= whole[name].value <= value.high + 1e-12
         assert value.n == seen
+        assert value.source is Source.DERIVED
 
 
 def test_of_all_samples_the_ends_meet(book: QualityBook, tmp_path: Path) -> None:

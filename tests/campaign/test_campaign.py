@@ -20,6 +20,7 @@ from autoedge.campaign.card import Card
 from autoedge.campaign.table import Table
 from autoedge.errors import DataError
 from autoedge.search.pool import Grid
+from autoedge.workflows.show_campaign import show_campaign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,6 +147,8 @@ def test_no_rows_are_no_campaign(save: Callable[..., Path], frame: pd.DataFrame)
         ({"rows": "sub/rows.csv"}, "beside the card"),
         ({"rows": "..\\rows.csv"}, "beside the card"),
         ({"rows": ".csv"}, "beside the card"),
+        ({"rows": "r" * 300 + ".csv"}, "rows is a name of at most 200 bytes, but got 304"),
+        ({"rows": "\u00fc" * 99 + ".csv"}, "rows is a name of at most 200 bytes, but got 202"),
         ({"rows": "rows.pkl"}, "is a .parquet or .csv file"),
         ({"schema_version": 2}, "schema_version"),
         ({"name": "../x"}, "name"),
@@ -243,11 +246,35 @@ def test_truncated_parquet_is_refused(boards: Path, keep: int) -> None:
         read_campaign(boards)
 
 
-def test_rows_that_unpack_to_too_much_are_refused(boards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of cells is looked at before they are unpacked."""
-    monkeypatch.setattr(module, "MOST_CELLS", 83)
-    with pytest.raises(DataError, match=r"rows times columns are at most 83, but got 12 rows"):
-        read_campaign(boards)
+@pytest.mark.parametrize("names", [[None], ["model"], ["model", "batch"]])
+def test_an_index_is_made_columns(save: Callable[..., Path], frame: pd.DataFrame, names: list[Any]) -> None:
+    """Repeated labels of rows do no harm, and named ones are columns like others."""
+    frame.index = pd.Index([0, 1] * 6)
+    folder = save(frame)
+    (frame if names == [None] else frame.set_index(names)).to_parquet(folder / "rows.parquet")
+    assert show_campaign(folder)["targets"] == {name: {"rows": 6, "complete": 6} for name in ("pi4", "pi5")}
+    again = read_campaign(folder).frame
+    assert list(again.index) == list(range(12))
+    assert_frame_equal(again[list(frame)], frame.reset_index(drop=True), check_dtype=False)
+
+
+@pytest.mark.parametrize("column", ["model", "board", "batch"])
+@pytest.mark.parametrize("level", [[1], {"a": 1}])
+def test_levels_are_no_lists(  # noqa: PLR0917 - fixtures and cases
+    save: Callable[..., Path], tmp_path: Path, card: Card, frame: pd.DataFrame, column: str, level: Any
+) -> None:
+    """A list or a structure in a column of the card is refused by name, whoever reads or writes it."""
+    odd = frame.assign(**{column: [level] * 12})
+    rule = f"hold(s)? numbers, truth values or text, but.*({column}|1)"
+    with pytest.raises(DataError, match=rule):
+        read_campaign(save(odd))
+    with pytest.raises(DataError, match=rule):
+        write_campaign(tmp_path / "new", card, odd)
+
+
+def test_other_columns_of_lists_are_left_out(save: Callable[..., Path], frame: pd.DataFrame) -> None:
+    """What the card does not name is no reason to refuse the rest."""
+    assert list(read_campaign(save(frame.assign(raw=[[1.0, 2.0]] * 12))).frame) == list(frame)
 
 
 def test_what_does_not_fit_its_card_is_not_written(tmp_path: Path, card: Card, frame: pd.DataFrame) -> None:

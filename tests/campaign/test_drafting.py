@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoedge.campaign.campaign import read_campaign
-from autoedge.campaign.conventions import QUANTITIES, quantity_of
+from autoedge.campaign.conventions import QUANTITIES, Meant, quantity_of
 from autoedge.campaign.drafting import drafted, guess
 from autoedge.campaign.new import write_new_campaign
 from autoedge.campaign.plan import Plan, plan_as
@@ -66,14 +66,69 @@ def test_unit_in_a_name(case: tuple[Any, str, str]) -> None:
     """Every quantity is known by each of its words with each of its units behind it, however it is written."""
     quantity, word, unit = case
     for name in (f"{word}_{unit}", f"Mean {word.upper()} [{unit}]"):
-        assert quantity_of(name) == (quantity, unit)
+        assert quantity_of(name) == Meant(quantity, unit, sure=True)
 
 
 @given(st.text(max_size=40))
 def test_any_name(name: str) -> None:
     """No name of a column is too odd to be looked at."""
     found = quantity_of(name)
-    assert found is None or found[0] in QUANTITIES
+    assert found is None or found.quantity in QUANTITIES
+
+
+@pytest.mark.parametrize(
+    ("column", "direction"),
+    [
+        *((f"{name}_pct", "minimize") for name in ("top1_error", "wer", "error_rate", "accuracy_drop", "cer")),
+        *((name, "minimize") for name in ("top5_err", "map_loss", "battery_drain_mw", "us_per_image", "mj_per_image")),
+        *(
+            (f"{name}_per_{cost}", "maximize")
+            for name in ("frames", "images", "fps")
+            for cost in ("joule", "watt", "mj")
+        ),
+        *((name, "maximize") for name in ("energy_eff_ips_per_w", "battery_life_h", "top1_pct", "recall", "fps")),
+    ],
+)
+def test_direction_in_a_name(column: str, direction: str) -> None:
+    """Errors, losses and costs are better small, also beside a word of quality; what a joule gives is better large."""
+    table = _table(**{column: [0.1, 0.2, 0.3, 0.4]})
+    card, _ = drafted(table, guess(table), name="x", rows="rows.parquet")
+    assert card.objectives[column].direction == direction
+
+
+@pytest.mark.parametrize("column", ["recall_ms", "decode_ms", "memory_free_mib", "energy_saved_mj"])
+def test_a_direction_that_is_not_sure_is_asked_for(column: str) -> None:
+    """A unit alone, or a word that may turn it round, tells no direction: the user does."""
+    table = _table(**{column: [1.0, 2.0, 3.0, 4.0]})
+    with pytest.raises(DataError, match=f"which way is better of {column} .* --objective {column}:minimize or :maxi"):
+        drafted(table, guess(table), name="x", rows="rows.parquet")
+    plans = [plan_as(table, column, "objective", ["maximize"]), _plan(table, "model")]
+    card, _ = drafted(table[["model", column]], plans, name="x", rows="rows.parquet")
+    assert card.objectives[column].direction == "maximize"
+
+
+def test_a_name_that_tells_nothing_has_no_direction() -> None:
+    """Also where it is the user who calls it an objective."""
+    table = _table(score=[1.0, 2.0, 3.0, 4.0])
+    with pytest.raises(DataError, match="which way is better of score"):
+        drafted(table, [plan_as(table, "score", "objective"), _plan(table, "model")], name="x", rows="rows.parquet")
+
+
+@pytest.mark.parametrize("column", ["sparsity_pct", "prune_percent", "power_limit_w", "gpu_clock_hz"])
+def test_settings_are_knobs(column: str) -> None:
+    """A share of no known quantity, and what is called a limit or a clock, are set and not measured."""
+    assert _plan(_table(**{column: [10.0, 50.0, 10.0, 50.0]}), column).role == "knob"
+
+
+def test_percent_alone_tells_nothing() -> None:
+    """Shares that differ in every row are neither an objective nor a knob."""
+    assert _plan(_table(cpu_percent=[10.0, 51.0, 12.0, 53.0]), "cpu_percent").role == "none"
+
+
+def test_an_error_beyond_one_needs_its_unit() -> None:
+    """A share is known by its values; 7.1 may be percent or not."""
+    assert _plan(_table(top5_err=[7.0, 8.0, 9.0, 10.0]), "top5_err").needs_unit
+    assert not _plan(_table(top5_err=[0.07, 0.08, 0.09, 0.1]), "top5_err").needs_unit
 
 
 def test_unknown_unit_is_asked_for() -> None:
@@ -122,6 +177,15 @@ def test_roles_told() -> None:
     plan = plan_as(_table(), "latency_ms", "objective", ["linear", "maximize"])
     assert (plan.direction, plan.scale) == ("maximize", "linear")
     assert plan_as(_table(threads=[1, 2, 1, 2]), "threads", "knob", ["categorical"]).type == "categorical"
+
+
+def test_numbers_as_choices_have_one_form() -> None:
+    """A number that became one only because another was missing is written as before; what is missing stays so."""
+    table = _table(groups=[1.0, None, 2.0, 1.0])
+    plans = [*guess(table[["model", "latency_ms"]]), plan_as(table, "groups", "knob")]
+    _, frame = drafted(table, plans, name="x", rows="rows.parquet")
+    assert frame["groups"].isna().tolist() == [False, True, False, False]
+    assert frame["groups"].dropna().tolist() == ["1", "2", "1"]
 
 
 def test_nothing_measured() -> None:

@@ -17,10 +17,10 @@ FINITE = st.floats(-1e6, 1e6, allow_subnormal=False)
 @given(
     metric=st.from_regex(r"[a-z_0-9]{1,12}", fullmatch=True),
     sense=st.sampled_from(["<=", ">="]),
-    bound=st.integers(-(10**5), 10**5),
+    bound=st.one_of(st.integers(-(10**5), 10**5), st.floats(allow_nan=False, allow_infinity=False)),
 )
-def test_what_is_printed_is_read(metric: str, sense: str, bound: int) -> None:
-    """A limit's text is the limit, with or without spaces."""
+def test_what_is_printed_is_read(metric: str, sense: str, bound: float) -> None:
+    """A limit's text is the limit to the last digit, with or without spaces."""
     limit = Limit.parse(f" {metric}  {sense}{bound}")
     assert limit == Limit.parse(str(limit)) == Limit(metric, "<=" if sense == "<=" else ">=", bound)
 

@@ -14,8 +14,11 @@ from autoedge.campaign.results import results_of
 from autoedge.campaign.table import MARGIN, Table
 from autoedge.errors import DataError
 from autoedge.search.pool import Grid
+from autoedge.surrogate.saved.rows import rows_of
+from autoedge.workflows.show_campaign import show_campaign
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from autoedge.campaign.card import Card
@@ -74,6 +77,20 @@ def test_a_missing_choice_is_a_choice(card: Card, frame: pd.DataFrame) -> None:
     assert set(Table(Campaign(card, frame), "pi4").knobs["model"].levels) == {"none", "small", "large"}
 
 
+@pytest.mark.parametrize("file", ["rows.csv", "rows.parquet"])
+def test_levels_have_one_form(save: Callable[..., Path], frame: pd.DataFrame, file: str) -> None:
+    """Numbers that are choices read alike for a search, a surrogate and a reader, whatever type the file had."""
+    knobs = {name: {"type": "categorical"} for name in ("model", "batch")}
+    for levels in (frame["batch"], frame["batch"].astype(float), frame["batch"].where(frame["batch"] == 4)):
+        folder = save(frame.assign(batch=levels), rows=file, knobs=knobs)
+        campaign = read_campaign(folder)
+        found = set(Table(campaign, "pi4").knobs["batch"].levels)
+        assert found == set(rows_of(campaign).inputs["batch"])
+        assert found == set(show_campaign(folder)["knobs"]["batch"]["values"])
+        if file == "rows.parquet":
+            assert found in ({"1", "4"}, {"none", "4"})
+
+
 def test_one_row_and_equal_rows_are_tables(card: Card, frame: pd.DataFrame) -> None:
     """An objective without a range does no harm: all of it is found at once."""
     one = Table(Campaign(card, frame.iloc[:1]), "pi4")
@@ -92,6 +109,12 @@ def test_a_metric_with_a_limit_is_no_objective(boards: Path) -> None:
     assert table.hypervolume([fast]) == 0
     assert table.hypervolume([slow]) == pytest.approx(MARGIN)
     assert table.constraints_of(fast) == {"accuracy >= 0.75": pytest.approx(0.05)}
+
+
+def test_limits_that_are_nearly_the_same_are_two(boards: Path) -> None:
+    """Limits that differ in the seventh digit have a violation each."""
+    limits = [Limit.parse("latency_ms <= 10.000001"), Limit.parse("latency_ms <= 10.000002")]
+    assert list(Table(read_campaign(boards), "pi4", limits).violations) == [str(limit) for limit in limits]
 
 
 def test_objectives_that_are_all_limited_stay(boards: Path) -> None:

@@ -55,7 +55,7 @@ def test_wrong_intents_are_answered_as_shown(place: Path, blocks: list[Any]) -> 
 @pytest.mark.usefixtures("place")
 def test_command_lines_parse(console_block: Any) -> None:
     """Every command line names a command that is there, with options that it takes."""
-    for line in console_block.text.splitlines():
+    for line in console_block.text.replace("\\\n", " ").splitlines():
         program, *arguments = shlex.split(line)
         assert program == "autoedge" or program in FOREIGN, line
         if program == "autoedge":

@@ -118,6 +118,17 @@ def test_space_file_is_found(load: Load, minimal: str, folder: Path) -> None:
     assert load(minimal + "search: {space: tiny}\n").search.space == "tiny"
 
 
+def test_what_a_search_starts_from_is_found(load: Load, minimal: str, folder: Path) -> None:
+    """Folders are relative to the intent, words stay words, and targets stay behind their campaign's colon."""
+    for name in ("mine", "camp", "with:colon"):
+        (folder / name).mkdir(exist_ok=True)
+    search = load(minimal + "search: {surrogate: mine, history: [camp, 'camp:pi4,pi5', 'with:colon']}\n").search
+    assert search.surrogate == str(folder / "mine")
+    assert search.history == (str(folder / "camp"), f"{folder / 'camp'}:pi4,pi5", str(folder / "with:colon"))
+    assert load(minimal).search.surrogate == "default"
+    assert load(minimal + "search: {surrogate: none}\n").search.surrogate == "none"
+
+
 def test_names_come_from_files(load: Load, minimal: str, folder: Path) -> None:
     """A model without a name gets its file's, made to be one."""
     (folder / "models/_Große Türklingel (v2).onnx").touch()

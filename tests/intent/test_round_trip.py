@@ -80,7 +80,10 @@ def searches() -> st.SearchStrategy[SearchEntry]:
     values = st.lists(SCALARS, min_size=1, max_size=4, unique_by=lambda value: (isinstance(value, bool), value))
     strategies = st.sampled_from(["surrogate", "tpe", "nsga2", "random", "exhaustive", "gp"])
     knobs = st.dictionaries(TRICKY | WORDS, values.map(tuple), max_size=3)
-    return st.builds(SearchEntry, st.just("default") | NAMES, strategies, st.integers(0, 2**32 - 1), knobs)
+    spaces, seeds = st.just("default") | NAMES, st.integers(0, 2**32 - 1)
+    starts = st.sampled_from(["default", "none", "/"])
+    history = st.lists(st.sampled_from(["/", "/:pi4", "/:a,b c"]), max_size=3).map(tuple)
+    return st.builds(SearchEntry, spaces, strategies, seeds, knobs, st.booleans(), starts, history)
 
 
 def protocols() -> st.SearchStrategy[ProtocolEntry]:

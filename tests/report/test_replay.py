@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from autoedge.errors import DataError
 from autoedge.report import replay_plot
 from autoedge.report.replay_plot import check_plot, plot_replay
-from autoedge.report.replay_summary import summaries
+from autoedge.report.replay_summary import seeds_of, summaries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +66,16 @@ def test_what_is_never_reached_is_later_than_everything(counts: list[int | None]
 def test_strategies_without_a_finished_run_are_left_out() -> None:
     """An interrupt may come before the first."""
     assert [one.strategy for one in summaries(document(tpe=[], random=[seed_run(0, [0.5])]))] == ["random"]
+
+
+def test_an_interrupted_replay_compares_the_same_seeds() -> None:
+    """Only seeds that every strategy finished count; where there is no such seed, each has its own."""
+    short, long = [seed_run(n, [0.5]) for n in (1, 0)], [seed_run(n, [n / 10]) for n in range(4)]
+    found = {one.strategy: one for one in summaries(document(tpe=short, gp=[], random=long))}
+    assert {name: one.seeds for name, one in found.items()} == {"tpe": 2, "random": 2}
+    assert found["random"].quartiles[1].tolist() == [0.05]
+    apart = summaries(document(tpe=[seed_run(1, [0.5])], random=[seed_run(0, [0.5]), seed_run(2, [0.5])]))
+    assert seeds_of(apart) == "1 to 2 seeds"
 
 
 def test_a_strategy_with_history_is_told_apart() -> None:

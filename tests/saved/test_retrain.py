@@ -102,9 +102,9 @@ def test_one_target_and_one_model(make: Callable[..., Any], save: Save, tmp_path
     assert metric["without_row"]["rows"] == found["rows"]
 
 
-def _identity_of_one(campaign: Campaign, device: str) -> str:
-    """Of the configuration that the next test repeats, on a device of that name."""
-    frame = campaign.frame.head(1).assign(model="m", precision="fp32", batch=1, threads=1, device=device)
+def _identity_of_one(campaign: Campaign, model: str) -> str:
+    """Of the configuration that the next test repeats, with a model of that name."""
+    frame = campaign.frame.head(1).assign(model=model, precision="fp32", batch=1, threads=1)
     return str(rows_of(Campaign(campaign.card, frame)).identities[0])
 
 
@@ -114,8 +114,8 @@ def test_too_little_to_learn(make: Callable[..., Any], save: Save, tmp_path: Pat
     row = Campaign(campaign.card, campaign.frame.head(1))
     with pytest.raises(SurrogateError, match="8 rows of a metric"):
         retrain([str(save("row", row))], tmp_path / "a")
-    device = next(name for name in map(str, range(99)) if not held_out(_identity_of_one(campaign, name)))
-    frame = campaign.frame.assign(model="m", precision="fp32", batch=1, threads=1, log_macs=1.0, device=device)
+    model = next(name for name in map(str, range(99)) if not held_out(_identity_of_one(campaign, name)))
+    frame = campaign.frame.assign(model=model, precision="fp32", batch=1, threads=1, log_macs=1.0, device="pi4")
     with pytest.raises(SurrogateError, match="nothing to tell them apart by"):
         retrain([str(save("same", Campaign(campaign.card, frame)))], tmp_path / "a")
     assert not (tmp_path / "a").exists()

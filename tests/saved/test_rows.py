@@ -35,7 +35,7 @@ def test_order_and_division_do_not_matter(make: Callable[..., Any], seed: int, p
 
 
 def test_a_candidate_is_always_on_the_same_side(make: Callable[..., Any]) -> None:
-    """Which rows are held out depends on target and configuration, not on what was measured or what else is there."""
+    """Which rows are held out depends on the configuration, not on what was measured or what else is there."""
     one, other = rows_of(make(seed=0)), rows_of(make(("pi4", "pi5", "jetson"), models=9, seed=5))
     sides = dict(zip(other.identities, other.held_out, strict=True))
     assert [sides[identity] for identity in one.identities] == one.held_out.tolist()
@@ -63,6 +63,17 @@ def test_a_model_is_known_by_name_and_features(make: Callable[..., Any]) -> None
     frame = campaign.frame.assign(log_macs=campaign.frame["log_macs"] + 1.0)
     one, other = rows_of(campaign), rows_of(Campaign(campaign.card, frame))
     assert not set(one.inputs[MODEL]) & set(other.inputs[MODEL])
+
+
+def test_a_model_with_many_features_is_one_too(make: Callable[..., Any], teach: Callable[..., Any]) -> None:
+    """However much is known of a model, the rows fit the files, and models differ as before."""
+    campaign = make(models=3)
+    many: dict[str, Any] = {f"a_feature_with_a_long_name_{place}": {} for place in range(60)}
+    card = campaign.card.model_validate(campaign.card.model_dump() | {"features": many})
+    frame = campaign.frame.assign(**{name: campaign.frame["log_macs"] + place for place, name in enumerate(many)})
+    wide = Campaign(card, frame)
+    assert len(set(rows_of(wide).inputs[MODEL])) == 3
+    assert len(teach(wide).exam.identity) == teach(campaign).card.held_out_rows
 
 
 def test_a_target_is_named_only_where_nothing_else_tells(make: Callable[..., Any]) -> None:

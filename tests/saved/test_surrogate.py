@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from autoedge.campaign.campaign import Campaign
 from autoedge.campaign.results import Results, results_of
 from autoedge.campaign.table import Table
 from autoedge.errors import SurrogateError
@@ -155,3 +156,27 @@ def test_a_card_with_the_trees_of_another_is_refused(taught: Trained) -> None:
     )
     with pytest.raises(SurrogateError, match="looks at none of the 1 columns"):
         Surrogate(narrow, taught.text)
+
+
+def test_two_models_are_enough(make: Callable[..., Any], teach: Callable[..., Any]) -> None:
+    """With one of two models left out nothing tells models apart, and the held-out error stays within reason."""
+    trained = teach(make(models=2))
+    error = trained.card.metrics["latency_p50_ms"].without_model
+    assert error is not None
+    assert error.rmse < 3.0
+
+
+@pytest.mark.parametrize("kind", [int, float, str])
+def test_a_level_is_known_however_it_is_written(
+    make: Callable[..., Any], teach: Callable[..., Trained], kind: type
+) -> None:
+    """A choice among numbers, learned as 1.0 from one file, is the same one when it is asked as 1 or as text."""
+    campaign = make()
+    knobs = campaign.card.model_dump()["knobs"] | {"batch": {"type": "categorical"}}
+    card = campaign.card.model_validate(campaign.card.model_dump() | {"knobs": knobs})
+    trained = teach(Campaign(card, campaign.frame.assign(batch=campaign.frame["batch"].astype(float))))
+    plain = results_of(Table(campaign, "pi4"))
+    levels = np.array([kind(level) for level in plain.knobs["batch"].astype(int)], dtype=object)
+    asked = replace(plain, knobs={**plain.knobs, "batch": levels}, ordered=plain.ordered - {"batch"})
+    mean, _ = Surrogate(trained.card, trained.text).predict(asked, "latency_p50_ms")
+    assert np.median(np.abs(mean - plain.values["latency_p50_ms"] * np.log(10))) < 0.15

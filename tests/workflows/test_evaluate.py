@@ -141,15 +141,26 @@ def test_what_cannot_be_meant_is_refused(campaign: Path, change: dict[str, Any],
 
 
 def test_a_figure_without_meaning_is_null(campaign: Path) -> None:
-    """JSON has no NaN: where a recorded value is 0 an error relative to it does not exist."""
-    found = document(evaluate(**asked(campaign, objective="accuracy_pct")))
-    assert found["targets"]["coral"]["mape"] is not None
+    """JSON has no NaN: where all that was recorded is 0 there is no relative error, and no order."""
+    assert document(evaluate(**asked(campaign, objective="accuracy_pct")))["targets"]["coral"]["mape"] is not None
     frame = pd.read_csv(campaign / "rows.csv")
-    frame.loc[frame["board"] == "coral", "accuracy_pct"] -= 70.25
+    frame.loc[frame["board"] == "coral", "accuracy_pct"] = 0.0
     frame.to_csv(campaign / "rows.csv", index=False)
     found = document(evaluate(**asked(campaign, objective="accuracy_pct")))
-    assert found["targets"]["coral"]["mape"] is None
+    coral = found["targets"]["coral"]
+    assert {coral[name] for name in ("mape", "median_ape", "within_10pct", "spearman")} == {None}
+    assert coral["covered_90"] is not None
     json.dumps(found, allow_nan=False)
+
+
+def test_a_recorded_zero_is_left_out_of_relative_errors(campaign: Path) -> None:
+    """Rows recorded as 0 take no figure from the others, as in the card of a saved surrogate."""
+    frame = pd.read_csv(campaign / "rows.csv")
+    frame.loc[(frame["board"] == "coral") & (frame["width"] == 0.25), "accuracy_pct"] = 0.0
+    frame.to_csv(campaign / "rows.csv", index=False)
+    found = document(evaluate(**asked(campaign, objective="accuracy_pct")))["targets"]["coral"]
+    assert found["mape"] is not None
+    assert found["median_ape"] <= found["mape"]
 
 
 def test_the_command_writes_the_documented_json(

@@ -184,12 +184,15 @@ def test_other_file(tmp_path: Path) -> None:
 
 
 def test_columns_of_several_types(tmp_path: Path) -> None:
-    """Lists, dates and mixed values in a Parquet file become text, so that they can be stored again."""
+    """Dates in a Parquet file become text, so that they can be stored again; lists are left out, and that is told."""
     path = tmp_path / "t.parquet"
     day = pd.to_datetime(["2026-01-01", "2026-01-02"])
     pd.DataFrame({"m": ["a", "b"], "latency_ms": [1.0, 2.0], "l": [[1], [2, 3]], "day": day}).to_parquet(path)
-    import_campaign(path, tmp_path / "c", NOTHING)
-    assert read_campaign(tmp_path / "c").frame["l"].tolist() == ["[1]", "[2 3]"]
+    columns = {one["column"]: one for one in import_campaign(path, tmp_path / "c", NOTHING)["columns"]}
+    assert columns["l"] == {"column": "l", "name": "l", "role": "none", "why": "left out: neither numbers nor text"}
+    frame = read_campaign(tmp_path / "c").frame
+    assert frame["day"].tolist() == ["2026-01-01 00:00:00", "2026-01-02 00:00:00"]
+    assert "l" not in frame
 
 
 def test_text_from_outside(autoedge: Command, place: Path) -> None:

@@ -115,6 +115,43 @@ def test_what_cannot_be_kept_comes_last(record: Record, write_intent: Intent) ->
     assert limits["memory_peak <= 64 MiB"] == "outside"
 
 
+def test_a_limit_that_is_unknown_comes_between_kept_and_broken(record: Record, write_intent: Intent) -> None:
+    """A device whose results do not know a limited metric does not pass for one that keeps the limit."""
+    kept = record("kept", ("slow",))
+    broken = record("broken", ("fast",), memory_peak_mib=200.0)
+    unknown = record("unknown", ("middle",), memory_peak_mib=float("nan"))
+    found = predict(write_intent(**WISH), [str(broken), str(unknown), str(kept)])
+    assert [device["campaign"] for device in found["ranking"]] == ["kept", "unknown", "broken"]
+    limits = [device["candidates"][0]["limits"]["memory_peak <= 64 MiB"] for device in found["ranking"]]
+    assert limits == ["inside", "unknown", "outside"]
+
+
+def test_devices_named_alike_are_two(record: Record, write_intent: Intent, tmp_path: Path) -> None:
+    """Campaigns of one name in two folders keep their rows apart, and the ranking says which is which."""
+    slow, fast = (record("export", (board,)).rename(tmp_path / board) for board in ("slow", "fast"))
+    for folder in (slow, fast):
+        frame = pd.read_parquet(folder / "rows.parquet")
+        frame.assign(device="local").to_parquet(folder / "rows.parquet")
+    found = predict(write_intent(**WISH), [str(slow), str(fast)])
+    assert [device["target"] for device in found["ranking"]] == ["local", "local"]
+    assert [device["campaign"] for device in found["ranking"]] == [f"export ({fast})", f"export ({slow})"]
+    assert {device["rows"] for device in found["ranking"]} == {40}
+
+
+def test_a_device_that_knows_the_objective_of_one_model_is_not_ranked(record: Record, write_intent: Intent) -> None:
+    """Latencies of one model alone say nothing of others: the device is named with the reason, others are ranked."""
+    half = record("half", ("fast",))
+    frame = pd.read_parquet(half / "rows.parquet")
+    frame.loc[frame["model"] != "other2", "latency_p50_ms"] = np.nan
+    frame.to_parquet(half / "rows.parquet")
+    found = predict(write_intent(**WISH), [str(record("boards", ("slow",))), str(half)])
+    assert [device["target"] for device in found["ranking"]] == ["slow"]
+    [reason] = found["not_ranked"]
+    assert reason == {"target": "half:fast", "reason": "its results tell latency_p50_ms of none of these candidates"}
+    with pytest.raises(SurrogateError, match="no device can be ranked: half:fast: its results tell"):
+        predict(write_intent(**WISH), [str(half)])
+
+
 def test_a_device_without_an_objective_is_not_ranked(record: Record, write_intent: Intent) -> None:
     """Who lacks a figure that others have is named with the reason; who has a single model, too."""
     blind = record("blind", ("middle",), latency_p50_ms=float("nan"))

@@ -12,7 +12,7 @@ MODEL_FILE = "model.txt"
 CARD_FILE = "card.json"
 TEXT_FILE = "CARD.md"
 EXAM_FILE = "exam.json"
-HELD_OUT_RULE = "sha256 of target and configuration, first byte below 32"
+HELD_OUT_RULE = "sha256 of the configuration on any device, first byte below 32"
 MOST_COLUMNS = 500
 MOST_METRICS = 64
 Text = Annotated[str, Field(max_length=10_000)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from autoedge.surrogate.figures import rank_correlation, relative_errors
 from autoedge.surrogate.saved.columns import matrix_of
 from autoedge.surrogate.saved.fitting import fit
 
@@ -24,17 +25,16 @@ if TYPE_CHECKING:
 
 MOST_TARGETS = 20
 FOLDS = 5
-NEAR = 0.10
 
 
 @dataclass(frozen=True)
 class Error:
-    """How far predictions of one metric were off.
+    """How far predictions of one metric were off; see ``autoedge.surrogate.figures``.
 
     Attributes:
         rows: Judged.
         rmse: On the scale of the metric: natural logarithms where it is positive.
-        median_ape: Median of abs(predicted / measured - 1); None where nothing is other than 0.
+        median_ape: Median relative error; None where all that was measured is 0.
         mape: Mean of the same.
         within_10pct: Share of rows less than that off.
         spearman: Rank correlation within a target, mean over the targets; None where no target has two values.
@@ -62,26 +62,16 @@ def error_of(values: Array, predicted: Array, scale: Scale, targets: NDArray[np.
         return None
     values, predicted, targets = values[known], predicted[known], targets[known]
     off = predicted - scale.of(values)
-    usable = values != 0
-    ape = np.abs(scale.back(predicted)[usable] / values[usable] - 1.0)
+    parts = pd.DataFrame({"value": values, "predicted": predicted}).groupby(targets, sort=True)
+    ranks = [rank_correlation(part["predicted"].to_numpy(), part["value"].to_numpy()) for _, part in parts]
+    told = [rank for rank in ranks if np.isfinite(rank)]
+    relative = asdict(relative_errors(scale.back(predicted), values))
     return Error(
         rows=int(known.sum()),
         rmse=float(np.sqrt(np.mean(off**2))),
-        median_ape=float(np.median(ape)) if ape.size else None,
-        mape=float(ape.mean()) if ape.size else None,
-        within_10pct=float((ape <= NEAR).mean()) if ape.size else None,
-        spearman=_within_targets(values, predicted, targets),
+        spearman=float(np.mean(told)) if told else None,
+        **{name: figure if np.isfinite(figure) else None for name, figure in relative.items()},
     )
-
-
-def _within_targets(values: Array, predicted: Array, targets: NDArray[np.object_]) -> float | None:
-    table = pd.DataFrame({"value": values, "predicted": predicted, "target": targets})
-    found = []
-    for _, part in table.groupby("target", sort=True):
-        if np.ptp(part["value"]) > 0:
-            constant = np.ptp(part["predicted"]) == 0  # which tells nothing apart
-            found.append(0.0 if constant else float(part["value"].corr(part["predicted"], method="spearman")))
-    return float(np.mean(found)) if found else None
 
 
 def left_out(

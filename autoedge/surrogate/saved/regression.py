@@ -35,6 +35,7 @@ PARAMETERS: dict[str, Any] = {
 }
 ROUNDS = 150
 RIDGE = 0.3  # of the number of rows: strong, since features of few models go along with one another
+ROUND_OFF = 1e-9
 MOST_COPIED = 20_000
 """Rows beyond which hiding an input does not make one more row, but takes a row's own."""
 
@@ -71,7 +72,7 @@ def fit_trend(matrix: Array, targets: Array, numbers: NDArray[np.bool_]) -> Tren
     centres = np.where(known, matrix, 0.0).sum(axis=0) / count
     off = np.where(known, matrix - centres, 0.0)
     spread = np.sqrt((off**2).sum(axis=0) / count)
-    used = spread > 0
+    used = spread > ROUND_OFF * (1.0 + np.abs(centres))  # a column of one value has a spread of rounding errors
     scaled = off[:, used] / spread[used]
     slopes = np.zeros((matrix.shape[1], targets.shape[1]))
     for metric, target in enumerate(targets.T):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from autoedge.campaign.levels import as_word, as_words
 from autoedge.errors import SurrogateError
 from autoedge.measurement import Source
+from autoedge.space.columns import INACTIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +34,10 @@ DEVICE = "device_"
 DATE = "date"
 LONGEST_LEVEL = 500
 PROCESSOR = "device_cpu"
+VERSION = "runtime_version"
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+_CANDIDATE = re.compile(r"([0-9a-f]{10})@.+")
+_POINT_ZERO = re.compile(r"(-?\d+)\.0+")
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Rows:
         metrics: In the unit of the campaign; NaN where it was not measured, or only estimated.
         targets: Where it was measured.
         groups: The model, or what stands for it.
-        identities: Hash of target and configuration.
+        identities: Hash of the configuration, continued by one of configuration and device.
         logarithmic: Which inputs are compared by their ratios.
         newest: Date of the newest row, empty where rows have none.
     """
@@ -82,8 +88,8 @@ class Rows:
 def held_out(identity: str) -> bool:
     """Whether a row belongs to the eighth of all rows that surrogates are judged on and never learn from.
 
-    It depends on target and configuration alone, so that the same candidate is on the same side in every campaign and
-    at every training, and a champion never saw what its challenger is judged on.
+    It depends on the configuration alone, so that a row is on the same side on every device, in every campaign and at
+    every training, and a champion never saw what its challenger is judged on.
     """
     return int(identity[:2], 16) < 256 // 8
 
@@ -102,16 +108,16 @@ def rows_of(campaign: Campaign) -> Rows:
     metrics = {name: _measured(frame, name) for name in dict.fromkeys(names)}
     words = [name for name, knob in card.knobs.items() if knob.type == "categorical"]
     inputs: dict[str, NDArray[Any]] = {
-        name: as_words(frame[name]) if name in words else frame[name].to_numpy(dtype=float)
+        name: _shortened(frame[name]) if name in words else frame[name].to_numpy(dtype=float)
         for name in (*card.knobs, *card.features)
     }
-    targets = as_words(frame[card.target]) if card.target else np.full(len(frame), card.name, dtype=object)
+    targets = _shortened(frame[card.target]) if card.target else np.full(len(frame), card.name, dtype=object)
     if PROCESSOR in frame:  # a target called local is another device on every desk
         targets = targets + np.array(
             [f" ({cpu})" if isinstance(cpu, str) and cpu else "" for cpu in frame[PROCESSOR]], dtype=object
         )
     knobs = {name: inputs[name].tolist() for name in card.knobs}
-    identities = [_identity(*row) for row in zip(targets, *_pairs(knobs), strict=True)]
+    identities = _identities(frame, targets, knobs)
     telling = [MODEL] if MODEL in words else words or list(knobs)
     groups = [json.dumps(row, ensure_ascii=False) for row in zip(*(knobs[name] for name in telling), strict=True)]
     if MODEL in words:
@@ -125,7 +131,7 @@ def rows_of(campaign: Campaign) -> Rows:
         metrics,
         targets,
         np.array(groups, dtype=object),
-        np.array(identities, dtype=object),
+        identities,
         frozenset(ratios),
         max((day[:10] for day in frame[DATE] if isinstance(day, str)), default="") if DATE in frame else "",
     )
@@ -140,11 +146,23 @@ def joined(parts: Sequence[Rows]) -> Rows:
 
     A column that holds numbers in one part and text in another is text; ratios count where they do in all parts.
     """
+    every = stacked(parts)
+    columns = {"identity": every.identities, **{f"of {key}": values for key, values in every.metrics.items()}}
+    table = pd.DataFrame(columns)
+    twice = np.asarray(table.duplicated(keep=False))
+    told = [every.targets, *every.inputs.values()]
+    order = [json.dumps([str(column[row]) for column in told]) if more else "" for row, more in enumerate(twice)]
+    table = table.assign(order=order).sort_values([*columns, "order"], kind="stable")
+    return every.take(table.drop_duplicates([*columns]).index.to_numpy())
+
+
+def stacked(parts: Sequence[Rows]) -> Rows:
+    """All rows as they come, with the columns of all parts."""
     names = sorted({name for part in parts for name in part.inputs})
     texts = {name for part in parts for name in part.inputs if part.inputs[name].dtype == object}
     linear = {name for part in parts for name in part.inputs if name not in part.logarithmic}
     keys = sorted({name for part in parts for name in part.metrics})
-    every = Rows(
+    return Rows(
         {name: np.concatenate([_input(part, name, text=name in texts) for part in parts]) for name in names},
         {key: np.concatenate([part.metrics.get(key, np.full(len(part), np.nan)) for part in parts]) for key in keys},
         np.concatenate([part.targets for part in parts]),
@@ -153,9 +171,6 @@ def joined(parts: Sequence[Rows]) -> Rows:
         frozenset(names) - texts - linear,
         max(part.newest for part in parts),
     )
-    columns = {"identity": every.identities, **{f"of {key}": every.metrics[key] for key in keys}}
-    table = pd.DataFrame(columns).sort_values([*columns], kind="stable")
-    return every.take(table.drop_duplicates().index.to_numpy())
 
 
 def known_models(names: Iterable[Any], features: Mapping[str, Any]) -> Words:
@@ -167,24 +182,27 @@ def known_models(names: Iterable[Any], features: Mapping[str, Any]) -> Words:
     """
     mine = sorted(name for name in features if not name.startswith(DEVICE))
     columns = [np.asarray(features[name], dtype=float) for name in mine]
-    return np.array(
-        [
-            " ".join([str(model), *(f"{name}={value:.4g}" for name, value in zip(mine, row, strict=True))])
-            for model, *row in zip(names, *columns, strict=True)
-        ],
-        dtype=object,
-    )
+    told = [
+        " ".join([str(model), *(f"{name}={value:.4g}" for name, value in zip(mine, row, strict=True))])
+        for model, *row in zip(names, *columns, strict=True)
+    ]
+    # Beyond what a level may hold, a hash stands for all of it.
+    return np.array([text if len(text) <= LONGEST_LEVEL else _hash(text) for text in told], dtype=object)
 
 
-def as_words(column: Iterable[Any]) -> Words:
-    """Levels of a category as text; a missing one is the choice of none."""
-    return np.array([_word(level) for level in column], dtype=object)
+def plain(levels: Iterable[Any]) -> list[str | None]:
+    """Levels as they count in comparing configurations: ``1.0`` in a text is 1, and what does not apply is None."""
+    said: dict[Any, str | None] = {}
+    return [said[level] if level in said else said.setdefault(level, _plain(as_word(level))) for level in levels]
 
 
-def _word(level: Any) -> str:
-    if isinstance(level, float):
-        return "none" if math.isnan(level) else f"{level:g}"
-    return "none" if level is None or level is pd.NA else str(level)[:LONGEST_LEVEL]
+def _plain(word: str) -> str | None:
+    number = _POINT_ZERO.fullmatch(word)
+    return None if word == INACTIVE else number[1] if number else word
+
+
+def _shortened(column: Iterable[Any]) -> Words:
+    return np.array([word[:LONGEST_LEVEL] for word in as_words(column)], dtype=object)
 
 
 def _measured(frame: pd.DataFrame, metric: str) -> Array:
@@ -194,12 +212,27 @@ def _measured(frame: pd.DataFrame, metric: str) -> Array:
     return np.where(np.isfinite(values) & ~np.asarray(estimated), values, np.nan)
 
 
-def _pairs(knobs: Mapping[str, Sequence[Any]]) -> list[list[tuple[str, Any]]]:
-    return [[(name, level) for level in knobs[name]] for name in sorted(knobs)]
+def _identities(frame: pd.DataFrame, targets: Words, knobs: Mapping[str, Sequence[Any]]) -> Words:
+    """What tells rows apart, whatever their columns are called: shape (n,).
+
+    Rows of our own campaigns have the id of their configuration and the fingerprint of their device. Else the levels
+    that apply and the name of the target count; versions of the runtime never do.
+    """
+    names = sorted(name for name in knobs if name != VERSION)
+    levels = zip(*(plain(knobs[name]) for name in names), strict=True) if names else [()] * len(targets)
+    ids, prints = (frame.get(name, targets).astype(str) for name in ("candidate_id", "fingerprint"))
+    identities = []
+    for row, id_, fingerprint, target in zip(levels, ids, prints, targets, strict=True):
+        ours = _CANDIDATE.fullmatch(id_)
+        known = {name: level for name, level in zip(names, row, strict=True) if level is not None}
+        configuration = ours[1] if ours else known
+        device = fingerprint if _FINGERPRINT.fullmatch(fingerprint) else target
+        identities.append(_hash(configuration)[:4] + _hash([device, configuration])[:12])
+    return np.array(identities, dtype=object)
 
 
-def _identity(target: str, *knobs: tuple[str, Any]) -> str:
-    return hashlib.sha256(json.dumps([target, knobs], ensure_ascii=False).encode()).hexdigest()[:16]
+def _hash(told: Any) -> str:
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
 
 def _input(part: Rows, name: str, *, text: bool) -> NDArray[Any]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from autoedge.campaign.levels import as_words
 from autoedge.errors import SurrogateError
 from autoedge.surrogate.saved.card import CARD_FILE, EXAM_FILE, MODEL_FILE, SurrogateCard
 from autoedge.surrogate.saved.columns import matrix_of
 from autoedge.surrogate.saved.exam import Exam
 from autoedge.surrogate.saved.folder import current
 from autoedge.surrogate.saved.regression import Trend
-from autoedge.surrogate.saved.rows import MODEL, TARGET, as_words, known_models
+from autoedge.surrogate.saved.rows import MODEL, TARGET, known_models
 from autoedge.surrogate.saved.trees_text import MOST_BYTES, trees_of
 
 if TYPE_CHECKING:

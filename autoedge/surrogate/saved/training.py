@@ -21,6 +21,7 @@ from autoedge.surrogate.saved.columns import UNKNOWN, columns_of, matrix_of
 from autoedge.surrogate.saved.exam import exam_of
 from autoedge.surrogate.saved.fitting import FEWEST_ROWS, fit, learnable, scale_of
 from autoedge.surrogate.saved.held_out import error_of, left_out, model_folds, row_folds, target_folds
+from autoedge.surrogate.saved.repeated import without_repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,17 +56,24 @@ class Trained:
     exam: Exam
 
 
-def train(rows: Rows, sources: Sequence[SourceCard], on_step: Progress = lambda _: None) -> Trained:
-    """Train on all rows but those that are held out; the same rows give the same bytes.
+def train(
+    rows: Rows,
+    sources: Sequence[SourceCard],
+    on_step: Progress = lambda _: None,
+    recorded: Rows | None = None,
+) -> Trained:
+    """Train on all rows but those that are held out, and those that repeat them; the same rows give the same bytes.
 
     Args:
         rows: Of all sources, as ``autoedge.surrogate.saved.rows.joined`` orders them.
         sources: Where they came from.
         on_step: Told what begins.
+        recorded: Further rows to be judged on, those of the champion's exam.
 
     Raises:
         SurrogateError: There are too few rows to learn anything.
     """
+    rows, repeated = without_repeats(rows, recorded)
     kept, unseen = rows.take(~rows.held_out), rows.take(rows.held_out)
     metrics = learnable(kept)
     taught = np.isfinite(np.column_stack([kept.metrics[metric] for metric in metrics]))
@@ -111,7 +119,7 @@ def train(rows: Rows, sources: Sequence[SourceCard], on_step: Progress = lambda 
             centres=tuple(model.trend.centres.tolist()), slopes=tuple(map(tuple, model.trend.slopes.tolist()))
         ),
         metrics=cards,
-        notes=_notes(rows, kept, unseen, metrics),
+        notes=_notes(rows, kept, unseen, metrics, repeated),
         comparison=None,
         versions=_versions(),
     )
@@ -165,8 +173,10 @@ def _figures(error: Error | None) -> ErrorFigures | None:
     return ErrorFigures(**rounded)
 
 
-def _notes(rows: Rows, kept: Rows, unseen: Rows, metrics: Sequence[str]) -> tuple[str, ...]:
+def _notes(rows: Rows, kept: Rows, unseen: Rows, metrics: Sequence[str], repeated: int) -> tuple[str, ...]:
     notes = []
+    if repeated:
+        notes.append(f"left out, since their figures repeat those of other rows under another name: {repeated} rows")
     targets, models = len(set(kept.targets)), len(set(kept.groups))
     if targets == 1:
         notes.append("all rows are of one target: what it does on another one could not be judged")

@@ -37,6 +37,12 @@ _INTERRUPTED = 130
     help="Results of other targets to learn from beforehand; may be repeated.",
 )
 @click.option(
+    "--surrogate",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="A saved surrogate to start from, such as `autoedge retrain` makes.",
+)
+@click.option(
     "--constraint",
     "constraints",
     multiple=True,
@@ -54,6 +60,7 @@ def command(
     budget: int,
     seeds: int,
     history: tuple[str, ...],
+    surrogate: Path | None,
     constraints: tuple[str, ...],
     jobs: int,
     plot: Path | None,
@@ -82,6 +89,7 @@ def command(
             budget=budget,
             seeds=seeds,
             history=history,
+            surrogate=surrogate,
             constraints=constraints,
             jobs=jobs,
             on_state=progress,
