@@ -1,9 +1,9 @@
 """Replay all strategies on all recorded campaigns: budgets 15, 30 and 60, cold, warm and with a constraint.
 
-    OMP_NUM_THREADS=1 python benchmarks/search/compare.py run --campaigns ../shared/campaigns --jobs 2
-    python benchmarks/search/compare.py table
+    OMP_NUM_THREADS=1 python benchmarks/search/compare.py --campaigns ../shared/campaigns --jobs 2 [--constrained]
 
-``run`` goes on where it was stopped: one file a run under ``benchmarks/search/results``, made anew with ``--fresh``.
+``run`` goes on where it was stopped: one line a run in ``benchmarks/search/results``, made anew with ``--fresh``.
+``figures.py`` prints the tables.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna
@@ -24,8 +26,11 @@ from autoedge.campaign.limit import Limit
 from autoedge.campaign.table import Table
 from autoedge.search.replaying import replay
 
+if TYPE_CHECKING:
+    from autoedge.search.strategies import Maker
+
 HERE = Path(__file__).parent
-BUDGET = int(__import__("os").environ.get("BUD", "60"))
+BUDGET = 60
 FEWEST_ROWS = 100
 SEEDS = {
     "surrogate": 10,
@@ -40,6 +45,19 @@ SEEDS = {
 }
 NB201 = ("1080ti_1", "gold_6240_1", "pixel3_1", "samsung_a50_1")
 QUALITY = ("accuracy_pct", "map50_95")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run."""
+
+    root: Path
+    campaign: str
+    target: str
+    strategy: str
+    seed: int
+    budget: int
+    constrained: bool
 
 
 def pairs(root: Path) -> list[tuple[str, str]]:
@@ -69,92 +87,102 @@ def limit_of(table: Table) -> Limit | None:
     return None
 
 
-def one(job: tuple[str, str, str, str, int, bool]) -> str:
-    """Run one strategy with one seed on one pair, and write its curve."""
-    root, name, target, strategy, seed, constrained = job
+def one(job: Job) -> dict[str, Any] | None:
+    """Run one strategy with one seed on one pair; None where there is nothing to run."""
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    campaign = read_campaign(Path(root) / name)
-    table = Table(campaign, target)
-    if constrained:
+    campaign = read_campaign(job.root / job.campaign)
+    table = Table(campaign, job.target)
+    if job.constrained:
         limit = limit_of(table)
         if limit is None:
-            return ""
-        table = Table(campaign, target, [limit])
-    maker = strategy
-    if strategy == "botorch":
-        from botorch_peer import make_botorch as maker
-    elif strategy in {"warm", "blind", "foreign"}:
+            return None
+        table = Table(campaign, job.target, [limit])
+    maker = maker_of(job)
+    if maker is None:
+        return None
+    done = replay(table, maker, seed=job.seed, budget=job.budget)
+    shares = [table.hypervolume(done.rows[: count + 1]) / table.true_hypervolume for count in range(len(done.rows))]
+    document: dict[str, Any] = {
+        "pair": f"{job.campaign}@{job.target}",
+        "seed": job.seed,
+        "rows": len(table),
+        "proposal_ms": round(float(np.median(done.proposal_ms)), 1),
+        "hypervolume": [round(share, 5) for share in shares],
+    }
+    if job.constrained:
+        feasible, costs = table.feasible, table.points[:, 0]
+        kept = [costs[row] if feasible[row] else np.inf for row in done.rows]
+        off = np.minimum.accumulate(kept) - costs[feasible].min()
+        document["regret"] = [round(float(value), 5) if np.isfinite(value) else None for value in off]
+    return document
+
+
+def maker_of(job: Job) -> str | Maker | None:
+    """The strategy of a job, or what makes its sampler."""
+    if job.strategy == "botorch":
+        from botorch_peer import make_botorch
+
+        return make_botorch
+    if job.strategy in {"warm", "blind", "foreign"}:
         from warm import make_warm
 
-        maker = make_warm(Path(root), name, target, strategy)
-        if maker is None:
-            return ""
-    begun = time.time()
-    done = replay(table, maker, seed=seed, budget=BUDGET)
-    curve = [table.hypervolume(done.rows[: count + 1]) / table.true_hypervolume for count in range(len(done.rows))]
-    document = {
-        "hypervolume": [round(value, 6) for value in curve],
-        "proposal_ms": [round(ms, 1) for ms in done.proposal_ms],
-        "rows": len(table),
-    }
-    if constrained:
-        feasible = table.feasible
-        signed = table.points[:, 0]
-        best = signed[feasible].min()
-        kept = [signed[row] if feasible[row] else np.inf for row in done.rows]
-        regret = np.minimum.accumulate(kept) - best
-        document["regret"] = [round(float(value), 6) if np.isfinite(value) else None for value in regret]
-    path = where(name, target, strategy, seed, constrained=constrained)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document) + "\n")
-    return f"{path.stem} {curve[-1]:.4f} in {time.time() - begun:.0f} s"
+        return make_warm(job.root, job.campaign, job.target, job.strategy)
+    return job.strategy
 
 
-def where(name: str, target: str, strategy: str, seed: int, *, constrained: bool) -> Path:
-    """The file of one run."""
-    folder = HERE / "results" / ("constrained" if constrained else "free") / strategy
-    safe = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in target)
-    return folder / f"{name}@{safe}@{seed}.json"
+def where(strategy: str, *, constrained: bool) -> Path:
+    """The file of a strategy's runs."""
+    return HERE / "results" / ("constrained" if constrained else "free") / f"{strategy}.jsonl"
 
 
 def run(options: argparse.Namespace) -> None:
     """Run what is missing."""
-    root = options.campaigns
-    everything = pairs(root)
+    everything = pairs(options.campaigns)
     first = {pair for at, pair in enumerate(everything) if pair[0] not in {other for other, _ in everything[:at]}}
-    jobs = []
     for strategy in options.strategies.split(","):
+        path = where(strategy, constrained=options.constrained)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if options.fresh:
+            path.unlink(missing_ok=True)
+        lines = path.read_text().splitlines() if path.exists() else []
+        done = {(run["pair"], run["seed"]) for run in map(json.loads, lines)}
+        jobs = []
         for pair in everything:
             if options.only and not any(part in "@".join(pair) for part in options.only.split(",")):
                 continue
-            table = Table(read_campaign(root / pair[0]), pair[1])
+            table = Table(read_campaign(options.campaigns / pair[0]), pair[1])
             count = min(seeds_of(strategy, table, pair, first), options.seeds)
             jobs += [
-                (str(root), *pair, strategy, seed, options.constrained)
+                Job(options.campaigns, *pair, strategy, seed, options.budget, options.constrained)
                 for seed in range(count)
-                if options.fresh or not where(*pair, strategy, seed, constrained=options.constrained).exists()
+                if ("@".join(pair), seed) not in done
             ]
-    print(len(jobs), "runs", flush=True)
-    with ProcessPoolExecutor(options.jobs) as executor:
-        for line in executor.map(one, jobs):
-            print(line, flush=True)
+        print(strategy, len(jobs), "runs", flush=True)
+        # A process of its own for each run: the peers' memory grows from run to run.
+        with ProcessPoolExecutor(options.jobs, max_tasks_per_child=1, mp_context=get_context("spawn")) as executor:
+            for document in executor.map(one, jobs):
+                if document is not None:
+                    with path.open("a") as file:
+                        file.write(json.dumps(document) + "\n")
+                    print(document["pair"], document["seed"], document["hypervolume"][-1], flush=True)
 
 
 def main() -> None:
     """Run or print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("verb", choices=["run"])
     parser.add_argument("--campaigns", type=Path, default=HERE.parents[2] / "shared" / "campaigns")
     parser.add_argument("--strategies", default="surrogate,warm,blind,foreign,random,nsga2,tpe,gp,botorch")
     parser.add_argument("--only", default="")
     parser.add_argument("--seeds", type=int, default=99)
+    parser.add_argument("--budget", type=int, default=BUDGET)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--constrained", action="store_true")
     parser.add_argument("--fresh", action="store_true")
     run(parser.parse_args())
 
 
+sys.path.insert(0, str(HERE))  # the peers beside this file, in spawned processes too
+
 if __name__ == "__main__":
-    sys.path.insert(0, str(HERE))
     main()

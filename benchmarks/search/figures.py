@@ -27,9 +27,9 @@ Runs = dict[int, dict[str, Any]]
 def load(kind: str) -> dict[tuple[str, str], Runs]:
     """By (strategy, pair) the runs by seed."""
     found: dict[tuple[str, str], Runs] = defaultdict(dict)
-    for path in sorted((HERE / "results" / kind).glob("*/*.json")):
-        name, target, seed = path.stem.rsplit("@", 2)
-        found[path.parent.name, f"{name}@{target}"][int(seed)] = json.loads(path.read_text())
+    for path in sorted((HERE / "results" / kind).glob("*.jsonl")):
+        for run in map(json.loads, path.read_text().splitlines()):
+            found[path.stem, run["pair"]][run["seed"]] = run
     return dict(found)
 
 
@@ -194,13 +194,7 @@ def main() -> None:
     warm(free)
     if limited:
         constrained(limited)
-    times = [
-        ms
-        for (name, _), runs in free.items()
-        if name == "surrogate"
-        for run in runs.values()
-        for ms in run["proposal_ms"]
-    ]
+    times = [run["proposal_ms"] for (name, _), runs in free.items() if name == "surrogate" for run in runs.values()]
     print(f"\nMedian proposal of the surrogate: {np.median(times):.0f} ms.")
 
 
