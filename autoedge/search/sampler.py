@@ -127,7 +127,7 @@ class SurrogateSampler(BaseSampler):
             asked = informed if len(history.points) < SETTLED else None
             chosen = choose(evidence, candidates, seed=int(rng.integers(2**31)), informed=asked)
         if chosen is None:
-            chosen = fill(candidates, encoded(history.known), rng)
+            chosen = fill(domain.encoded(points), domain.encoded(history.known), rng)  # whatever is told of them
         return domain.params(points[chosen])
 
     def _told(self, study: Study) -> Informed | None:
