@@ -83,19 +83,10 @@ def run_job(
     peak = max(machine.peak_memory_mib(), begun.counters["memory_peak_mib"])
     looks.show(WINDOW, {**known, "memory_peak_mib": peak, **counters}, {"calls_ns": np.frombuffer(window, np.int64)})
     arrays = {"latency_ns": np.frombuffer(window, np.int64), "warmup_ns": np.frombuffer(warmup, np.int64)}
-    if power:
-        found, used = _energy(call, feed, power, report)
-        marks += found
-        counters["energy_window"] = used
-    if job.get("rate"):
-        report("at rate")
-        stretch, arrays["at_rate_ns"] = stretches.at_rate(call, feed, **job["rate"])
-        marks.append(stretch)
-    if job.get("soak"):
-        counters["soak"], series = soaking.soak(call, feed, job["soak"], float(np.median(warmup)), report)
-        arrays.update(series)
+    more, told, series = _further(job, call, feed, float(np.median(warmup)), report)
+    arrays.update(series)
     body = {
-        "marks": marks,
+        "marks": [*marks, *more],
         "runtime_version": version,
         "cold_start_ns": cold_ns,
         "load_ns": load_ns,
@@ -105,6 +96,7 @@ def run_job(
         "timer_ns": _timer_ns(),
         "first_block": {"calls": begun.calls, **begun.counters},
         **counters,
+        **told,
     }
     if evaluation.wanted:
         if not evaluation.done:
@@ -210,6 +202,21 @@ def _window(call: Any, batches: Any, protocol: Mapping[str, Any]) -> tuple[array
     after = _counters()
     gc.enable()
     return times, {"window_ns": end - begun, **{name: after[name] - before[name] for name in before}}
+
+
+def _further(job: Mapping[str, Any], call: Any, feed: Any, call_ns: float, report: Report) -> Any:
+    """Energy, the workload's rate and a soak, where the job asks for them: marks, body and arrays."""
+    marks, body, arrays = [], {}, {}
+    if job.get("power"):
+        marks, body["energy_window"] = _energy(call, feed, job["power"], report)
+    if job.get("rate"):
+        report("at rate")
+        stretch, arrays["at_rate_ns"] = stretches.at_rate(call, feed, **job["rate"])
+        marks.append(stretch)
+    if job.get("soak"):
+        body["soak"], series = soaking.soak(call, feed, job["soak"], call_ns, report)
+        arrays.update(series)
+    return marks, body, arrays
 
 
 def _energy(call: Any, batches: Any, power: Mapping[str, Any], report: Report) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from autoedge.bench.combine import difference_paired
 from autoedge.bench.task_metrics import accuracy, agreement, check_scores, macro_f1, plain_f1
 from autoedge.errors import DataError
 from autoedge.measurement import Source, Value
+from autoedge.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,9 +197,6 @@ def _value(triple: tuple[float, float, float], estimator: str, n: int) -> Value:
 def write_npz(path: Path, **arrays: np.ndarray[Any, Any]) -> None:
     """Write whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # its stubs take the keyword for a flag
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # its stubs take the keyword for a flag
+    write_whole(path, buffer.getvalue())

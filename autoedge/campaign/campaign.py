@@ -96,9 +96,7 @@ def write_campaign(folder: Path, card: Card, frame: pd.DataFrame) -> None:
         frame.to_csv(buffer, index=False)
     else:
         frame.to_parquet(buffer, index=False)
-    part = folder / f"{card.rows}.part"
-    part.write_bytes(buffer.getvalue())
-    part.replace(folder / card.rows)
+    write_whole(folder / card.rows, buffer.getvalue())
     write_whole(folder / CARD, card.model_dump_json(indent=1) + "\n")
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from autoedge.campaign.card import Card
     from autoedge.campaign.results import Results
 
-
 _MOST = 0.5
 
 
@@ -121,17 +120,6 @@ def read_history(words: Sequence[str], asked: Campaign | None = None, target: st
             notes.append(f"history {one.name}: {known.sum()} rows are left out, since they are what is asked about")
         results.append(found.take(np.flatnonzero(~known)))
     return History(tuple(results), tuple(notes))
-
-
-def named_targets(word: str) -> tuple[Campaign, list[str]]:
-    """The campaign that a word such as ``campaigns/boards:pi4,pi5`` names, and the targets meant.
-
-    Raises:
-        DataError: The folder is no campaign, or has no such target.
-    """
-    folder, named = _split(word)
-    campaign = read_campaign(folder)
-    return campaign, _targets(campaign, named)
 
 
 def _split(word: str) -> tuple[Path, str]:

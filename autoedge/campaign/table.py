@@ -46,6 +46,7 @@ class Table:
         codes: Shape (candidates, knobs): level numbers.
         objectives: Direction by name, without those that have a limit.
         values: Shape (candidates, objectives): on the scale of the card (logarithms to base 10), not turned round.
+        feasible: Shape (candidates,): which of them keep every limit.
         violations: By limit, shape (candidates,): at most 0 where it is kept, on the scale of the card.
         frame: The rows, in the order of ``codes``.
     """
@@ -80,6 +81,8 @@ class Table:
             str(limit): limit.violation(self.frame[limit.metric].to_numpy(dtype=float), card.objectives[limit.metric])
             for limit in limits
         }
+        kept = [violation <= 0 for violation in self.violations.values()]
+        self.feasible: NDArray[np.bool_] = np.logical_and.reduce([np.ones(len(self), dtype=bool), *kept])
         signs = np.array([1.0 if way == "minimize" else -1.0 for way in self.objectives.values()])
         low, high = (self.values * signs).min(axis=0), (self.values * signs).max(axis=0)
         self.points = (self.values * signs - low) / np.where(high > low, high - low, 1.0)
@@ -87,12 +90,6 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.codes)
-
-    @property
-    def feasible(self) -> NDArray[np.bool_]:
-        """Which candidates keep every limit: shape (candidates,)."""
-        kept = [violation <= 0 for violation in self.violations.values()]
-        return np.asarray(np.logical_and.reduce(kept)) if kept else np.ones(len(self), dtype=bool)
 
     def features(self) -> tuple[tuple[str, ...], Array]:
         """Names and values, shape (candidates, features), of what is known before measuring; NaN where it is not."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from autoedge.errors import ModelError, StoreError
+from autoedge.whole import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -148,7 +149,7 @@ class VariantCache:
             os.close(handle)
             try:
                 yield Path(name)
-                _flush_folder(folder)
+                sync_folder(folder)
             finally:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
@@ -169,14 +170,6 @@ def _blob_of(entry: bytes, key: str) -> str:
 def _flush(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sweep(folder: Path) -> None:

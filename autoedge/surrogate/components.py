@@ -1,4 +1,7 @@
-"""A Gaussian process whose kernel is a sum of fixed kernels: how much each one counts is learned."""
+"""A Gaussian process whose kernel is a sum of fixed kernels: how much each one counts is learned.
+
+For a handful of rows beside what other targets tell: they cannot fit lengths too, as ``gaussian`` does in a search.
+"""
 
 from __future__ import annotations
 

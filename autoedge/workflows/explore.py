@@ -123,13 +123,17 @@ def _proposal(run: Run, crew: Crew, board: Board) -> tuple[Any, Candidate] | Non
     idle = [target for target in run.reachable if crew.idle(target)]
     if not idle:
         return None
-    among = np.logical_or.reduce([run.space.rows_on(target) for target in idle])
-    while (proposal := board.propose(among)) is not None:
-        trial, row = proposal
-        candidate = run.space.candidate(row)
-        if not run.shelf.refused(candidate.configuration):
-            return trial, candidate
-        board.fail(trial, "its variant cannot be made")
+    searched = {run.candidates[row.candidate_id].target for row in run.measurements if row.phase is Phase.SEARCH}
+    # A target that promises little is tried all the same, once: nobody declares one to see its baselines alone.
+    untried = [target for target in idle if target not in searched]
+    for turn in filter(None, (untried, idle)):
+        among = np.logical_or.reduce([run.space.rows_on(target) for target in turn])
+        while (proposal := board.propose(among)) is not None:
+            trial, row = proposal
+            candidate = run.space.candidate(row)
+            if not run.shelf.refused(candidate.configuration):
+                return trial, candidate
+            board.fail(trial, "its variant cannot be made")
     return None
 
 

@@ -115,18 +115,19 @@ def replay(
         "notes": [*start.notes, *_beyond(budget, len(table)), *start.without(names)],
         "interrupted": interrupted,
         "true_hypervolume": round(table.true_hypervolume, 6),
-        "strategies": {
-            name: {
-                "history": bool(start.history.results) and name in LEARNING,
-                "surrogate": bool(start.foretold) and name in LEARNING,
-                "seeds": [
-                    {"seed": job.seed, **_figures(table, replayed[job])}
-                    for job in work
-                    if job.strategy == name and job in replayed
-                ],
-            }
-            for name in names
-        },
+        "strategies": {name: _strategy(name, table, start, work, replayed) for name in names},
+    }
+
+
+def _strategy(
+    name: str, table: Table, start: ReplayStart, work: Sequence[Job], replayed: Mapping[Job, Replayed]
+) -> dict[str, Any]:
+    """What came of one strategy: whether it was told anything, and each run that is finished."""
+    done = [job for job in work if job.strategy == name and job in replayed]
+    return {
+        "history": bool(start.history.results) and name in LEARNING,
+        "surrogate": bool(start.foretold) and name in LEARNING,
+        "seeds": [{"seed": job.seed, **_figures(table, replayed[job])} for job in done],
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autoedge.campaign.history import named_targets
+from autoedge.campaign.history import recorded_in
 from autoedge.catalog import catalog_folder
 from autoedge.errors import AutoEdgeError, DataError, SurrogateError
 from autoedge.intent.folders import NO_SURROGATE, SHIPPED_SURROGATE
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from autoedge.campaign.campaign import Campaign
+    from autoedge.campaign.history import Recorded
     from autoedge.campaign.results import Results
     from autoedge.intent.resolved import Intent
     from autoedge.metric import Metric
@@ -46,13 +46,13 @@ class Sources:
     Attributes:
         name: ``default``, or the folder of the surrogate.
         surrogate: None where there is none, or the strategy cannot start from one.
-        campaigns: Each with the targets meant.
+        history: Targets of campaigns, each once.
         unused: Why what the intent names is not used; empty where it is.
     """
 
     name: str = NO_SURROGATE
     surrogate: Surrogate | None = None
-    campaigns: tuple[tuple[Campaign, tuple[str, ...]], ...] = ()
+    history: tuple[Recorded, ...] = ()
     unused: str = ""
 
 
@@ -88,7 +88,7 @@ def read_sources(intent: Intent) -> Sources:
         unused = f"strategy {search.strategy} starts from nothing: search.surrogate and search.history are not used"
         return Sources(unused=unused if asked else "")
     try:
-        campaigns = [named_targets(word) for word in search.history]
+        history = recorded_in(search.history)
     except DataError as error:
         raise DataError(f"search.history: {error}") from error
     folder = _folder_of(search.surrogate)
@@ -99,7 +99,7 @@ def read_sources(intent: Intent) -> Sources:
     return Sources(
         NO_SURROGATE if surrogate is None else search.surrogate,
         surrogate,
-        tuple((campaign, tuple(targets)) for campaign, targets in campaigns),
+        tuple(history),
     )
 
 
@@ -118,7 +118,7 @@ def _folder_of(name: str) -> Path | None:
 def start_of(run: Run, sources: Sources) -> Start:
     """What the search of a run starts from."""
     strategy = run.intent.search.strategy
-    if len(run.space) > MOST_CANDIDATES and (sources.surrogate is not None or sources.campaigns):
+    if len(run.space) > MOST_CANDIDATES and (sources.surrogate is not None or sources.history):
         told = f"the search starts from nothing: what is known counts up to {MOST_CANDIDATES:,} candidates"
         return Start(strategy, told)
     metrics = run.intent.objectives
@@ -146,12 +146,7 @@ def _foretold(run: Run, surrogate: Surrogate, metrics: Sequence[Metric]) -> dict
 
 def _history(run: Run, sources: Sources, metrics: Sequence[Metric]) -> list[Results]:
     runtime = run.reference.configuration.runtime
-    measured = [
-        one
-        for campaign, targets in sources.campaigns
-        for target in targets
-        for one in measured_in(campaign, target, metrics)
-    ]
+    measured = [one for recorded in sources.history for one in measured_in(recorded, metrics)]
     told = [in_terms_of(run.space, one, runtime) for one in measured]
     return [one for one in told if one is not None]
 
@@ -180,7 +175,7 @@ def _told(sources: Sources, foretold: Foretold, document: Mapping[str, Any]) -> 
         name = "the shipped surrogate" if sources.name == SHIPPED_SURROGATE else f"surrogate {sources.name}"
         parts.append(f"{name} ({_spelt(foretold)})")
     known = [f"{each['name']} ({_spelt(each['rows'])})" for each in document["history"]]
-    if sources.campaigns:
+    if sources.history:
         parts.append(f"history {', '.join(known)}" if known else "no history: it knows nothing of this search")
     return f"the search starts from {' and '.join(parts)}" if parts else ""
 

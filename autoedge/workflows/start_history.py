@@ -22,17 +22,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from autoedge.campaign.history import Recorded
     from autoedge.campaign.results import Results
     from autoedge.metric import Metric
     from autoedge.space.space import Space
 
 
-def measured_in(campaign: Campaign, target: str, metrics: Sequence[Metric]) -> list[Results]:
+def measured_in(recorded: Recorded, metrics: Sequence[Metric]) -> list[Results]:
     """What was measured of each metric on one target, one ``Results`` a metric, in the metric's unit.
 
     Estimates are left out; so are metrics that no row knows.
     """
-    found = []
+    campaign, found = recorded.campaign, []
     for metric in metrics:
         if metric.key not in campaign.frame or metric.key in {*campaign.card.knobs, *campaign.card.features}:
             continue
@@ -42,10 +43,10 @@ def measured_in(campaign: Campaign, target: str, metrics: Sequence[Metric]) -> l
         objectives = {metric.key: ObjectiveColumn(direction=metric.direction)}
         card = campaign.card.model_copy(update={"objectives": objectives})
         try:
-            table = Table(Campaign(card, frame), target)
+            table = Table(Campaign(card, frame), recorded.target)
         except (DataError, ValueError, TypeError):  # no row is left, or the column holds no numbers
             continue
-        found.append(replace(results_of(table), name=f"{card.name}:{target}"))
+        found.append(replace(results_of(table), name=recorded.name))
     return found
 
 

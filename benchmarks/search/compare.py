@@ -25,6 +25,7 @@ from autoedge.campaign.campaign import read_campaign
 from autoedge.campaign.limit import Limit
 from autoedge.campaign.table import Table
 from autoedge.search.replaying import replay
+from autoedge.search.scoring import feasibility, volume_shares
 
 if TYPE_CHECKING:
     from autoedge.search.strategies import Maker
@@ -102,19 +103,16 @@ def one(job: Job) -> dict[str, Any] | None:
     if maker is None:
         return None
     done = replay(table, maker, seed=job.seed, budget=job.budget)
-    shares = [table.hypervolume(done.rows[: count + 1]) / table.true_hypervolume for count in range(len(done.rows))]
     document: dict[str, Any] = {
         "pair": f"{job.campaign}@{job.target}",
         "seed": job.seed,
         "rows": len(table),
         "proposal_ms": round(float(np.median(done.proposal_ms)), 1),
-        "hypervolume": [round(share, 5) for share in shares],
+        "hypervolume": [round(share, 5) for share in volume_shares(table, done.rows)],
     }
     if job.constrained:
-        feasible, costs = table.feasible, table.points[:, 0]
-        kept = [costs[row] if feasible[row] else np.inf for row in done.rows]
-        off = np.minimum.accumulate(kept) - costs[feasible].min()
-        document["regret"] = [round(float(value), 5) if np.isfinite(value) else None for value in off]
+        regrets = feasibility(table, done.rows).regret
+        document["regret"] = [None if regret is None else round(regret, 5) for regret in regrets]
     return document
 
 

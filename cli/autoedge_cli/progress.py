@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from autoedge.workflows.events import Lost, Measured, Note, StageBegan
-from autoedge_cli.live import started_live
+from autoedge_cli.live import Display
 from autoedge_cli.progress_state import State
 from autoedge_cli.render_text import printable, said
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.live import Live
 
     from autoedge.workflows.events import Event
 
@@ -27,30 +25,20 @@ _BAR = 36
 _NOTE = 300
 
 
-class Progress:
-    """A listener for workflow events and a context manager; may be called from any thread.
+class Progress(Display):
+    """A listener for workflow events; may be called from any thread.
 
     In a terminal the display is taken away at the end and warnings stay; elsewhere each event that matters is one
-    line, flushed at once. A stream that can no longer be written to never ends a run.
+    line, flushed at once.
 
     Args:
         stream: By default standard error.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        super().__init__(stream)
         self._lock = threading.Lock()
         self._state = State()
-        self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        self._live = started_live(self._stream, self._picture)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def __call__(self, event: Event) -> None:
         """Take in an event; cheap, since the display is drawn on its own time."""
@@ -59,7 +47,7 @@ class Progress:
             self._state.take(event)
             line = self._line(event)
             if live is None and line:
-                self._write(line)
+                self.write(line)
         if live is not None and (isinstance(event, Lost) or (isinstance(event, Note) and event.warning)):
             live.console.print(said(line, "yellow", _NOTE))  # without our lock, which drawing takes
 
@@ -78,14 +66,8 @@ class Progress:
             case _:
                 return ""
 
-    def _write(self, line: str) -> None:
-        try:
-            self._stream.write(f"autoedge: {line}\n")
-            self._stream.flush()
-        except (OSError, ValueError):  # whoever read our output is gone, or closed it
-            return
-
-    def _picture(self) -> RenderableType:
+    def picture(self) -> RenderableType:
+        """What is known by now."""
         with self._lock:
             return picture(self._state)
 

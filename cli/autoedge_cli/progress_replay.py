@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.text import Text
 
-from autoedge_cli.live import started_live
+from autoedge_cli.live import Display
 from autoedge_cli.render_figures import duration
 from autoedge_cli.render_text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.live import Live
 
     from autoedge.workflows.replay import ReplayState
 
@@ -22,27 +20,17 @@ _A_LINE_S = 15.0
 _RUNNING = 4
 
 
-class ReplayProgress:
-    """A listener for ``replay`` and a context manager; may be called from any thread.
+class ReplayProgress(Display):
+    """A listener for ``replay``; may be called from any thread.
 
     Args:
         stream: By default standard error.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        super().__init__(stream)
         self._state: ReplayState | None = None
         self._began_s = self._said_s = time.monotonic()
-        self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        self._live = started_live(self._stream, self._picture)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def __call__(self, state: ReplayState) -> None:
         """Take in how far the replay is."""
@@ -50,16 +38,10 @@ class ReplayProgress:
         now = time.monotonic()
         if self._live is None and now - self._said_s >= _A_LINE_S:
             self._said_s = now
-            self._write(told(state, now - self._began_s))
+            self.write(f"replay: {told(state, now - self._began_s)}")
 
-    def _write(self, line: str) -> None:
-        try:
-            self._stream.write(f"autoedge: replay: {line}\n")
-            self._stream.flush()
-        except (OSError, ValueError):  # whoever read our output is gone, or closed it
-            return
-
-    def _picture(self) -> RenderableType:
+    def picture(self) -> RenderableType:
+        """One line."""
         state = self._state
         doing = "reading the campaign" if state is None else told(state, time.monotonic() - self._began_s)
         return Text.assemble(("autoedge replay ", "bold"), doing)

@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.text import Text
 
 from autoedge.measurement import Source
-from autoedge_cli.live import started_live
+from autoedge_cli.live import Display
 from autoedge_cli.render_configuration import words
 from autoedge_cli.render_figures import ESTIMATE, duration, number
 from autoedge_cli.render_text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.live import Live
 
     from autoedge.workflows.soak import SoakState
 
 _A_LINE_S = 60.0
 
 
-class SoakProgress:
-    """A listener for ``soak`` and a context manager; may be called from any thread.
+class SoakProgress(Display):
+    """A listener for ``soak``; may be called from any thread.
 
     Args:
         stream: By default standard error.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        super().__init__(stream)
         self._state: SoakState | None = None
         self._said_s = 0.0
         self._phase = ""
-        self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        self._live = started_live(self._stream, self._picture)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def __call__(self, state: SoakState) -> None:
         """Take in how far the soak is."""
@@ -54,16 +42,10 @@ class SoakProgress:
         phase, now = state.phase.partition(":")[0], time.monotonic()
         if phase != self._phase or now - self._said_s >= _A_LINE_S:
             self._phase, self._said_s = phase, now
-            self._write(told(state))
+            self.write(told(state))
 
-    def _write(self, line: str) -> None:
-        try:
-            self._stream.write(f"autoedge: {line}\n")
-            self._stream.flush()
-        except (OSError, ValueError):  # whoever read our output is gone, or closed it
-            return
-
-    def _picture(self) -> RenderableType:
+    def picture(self) -> RenderableType:
+        """The candidate, and one line."""
         state = self._state
         if state is None:
             return Text("autoedge soak: reaching the target")

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import sys
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.text import Text
 
-from autoedge_cli.live import started_live
+from autoedge_cli.live import Display
 from autoedge_cli.render_figures import number
 from autoedge_cli.render_text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.live import Live
 
 
-class LiveReading:
-    """A listener for ``read_meter`` and a context manager; the line is taken away at the end.
+class LiveReading(Display):
+    """A listener for ``read_meter``; the line is taken away at the end.
 
     Args:
         name: Of the meter.
@@ -27,23 +25,13 @@ class LiveReading:
     """
 
     def __init__(self, name: str, seconds: float, stream: TextIO | None = None) -> None:
+        super().__init__(stream)
         self._name = printable(name, 40)
         self._seconds = seconds
-        self._stream = sys.stderr if stream is None else stream
         self._passed = 0.0
         self._now = math.nan
         self._least, self._largest = math.inf, -math.inf
         self._sum, self._count = 0.0, 0
-        self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        self._live = started_live(self._stream, self.line)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def __call__(self, passed_s: float, power_w: float) -> None:
         """Take in the newest value."""
@@ -52,7 +40,7 @@ class LiveReading:
             self._least, self._largest = min(self._least, power_w), max(self._largest, power_w)
             self._sum, self._count = self._sum + power_w, self._count + 1
 
-    def line(self) -> RenderableType:
+    def picture(self) -> RenderableType:
         """The line as it stands."""
         passed = f"{self._name}  {self._passed:.0f} s of {self._seconds:.0f} s"
         if not self._count:

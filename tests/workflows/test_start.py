@@ -13,6 +13,7 @@ import pytest
 
 import autoedge
 from autoedge.campaign.campaign import Campaign, read_campaign
+from autoedge.campaign.history import Recorded
 from autoedge.device import Device
 from autoedge.errors import DataError, SurrogateError
 from autoedge.intent.load import load_intent
@@ -157,19 +158,32 @@ def _campaign(learned: Learned, **columns: Any) -> Campaign:
     return Campaign(campaign.card, campaign.frame.assign(**columns))
 
 
+def _recorded(campaign: Campaign) -> Recorded:
+    return Recorded(campaign.card.name, campaign, "local", named=True)
+
+
 def test_estimates_teach_nothing(learned: Learned) -> None:
     """Estimated figures are no history, and what a campaign does not know is left out."""
     metrics = [METRICS["latency_p50"], METRICS["energy"], METRICS["battery_life"]]
-    found = measured_in(read_campaign(learned.campaign), "local", metrics)
+    found = measured_in(_recorded(read_campaign(learned.campaign)), metrics)
     assert [set(one.values) for one in found] == [{"latency_p50_ms"}]
     assert found[0].values["latency_p50_ms"].max() < 1.0  # ms as they are, not their logarithms
     estimated = _campaign(learned, latency_p50_ms_source="estimated")
-    assert measured_in(estimated, "local", metrics) == []
+    assert measured_in(_recorded(estimated), metrics) == []
+
+
+def test_histories_of_one_name_are_told_apart(learned: Learned, place: Path, write_intent: Intent) -> None:
+    """Two folders whose campaigns are named alike have names of their own, and one named twice counts once."""
+    shutil.copytree(learned.campaign, place / "copy")
+    search = f"{{history: [{learned.campaign}, {place / 'copy'}, '{learned.campaign}:local']}}"
+    names = [recorded.name for recorded in read_sources(load_intent(write_intent(search=search))).history]
+    assert len(names) == len(set(names)) == 2
+    assert all(name.startswith("camp (") for name in names)
 
 
 def test_a_model_of_the_same_name_is_not_mistaken(learned: Learned, space: Space) -> None:
     """History of other models counts by their features; of the very same models by their names too."""
-    (results,) = measured_in(_campaign(learned), "local", [METRICS["latency_p50"]])
+    (results,) = measured_in(_recorded(_campaign(learned)), [METRICS["latency_p50"]])
     stranger = in_terms_of(space, results, "onnxruntime")
     assert stranger is not None
     assert "model" not in stranger.knobs

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from autoedge.errors import SurrogateError
-from autoedge.whole import write_whole
+from autoedge.whole import sync_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,9 +39,9 @@ def replace_files(folder: Path, files: Mapping[str, str]) -> None:
     part.mkdir(parents=True)
     for name, text in files.items():
         write_whole(part / name, text)
-    _sync(part)
+    sync_folder(part)
     part.rename(folder / _NEXT)  # from here on the new files count
-    _sync(folder)
+    sync_folder(folder)
     settle(folder)
 
 
@@ -51,7 +51,7 @@ def settle(folder: Path) -> None:
     if ahead.is_dir():
         for path in sorted(ahead.iterdir()):
             path.replace(folder / path.name)
-        _sync(folder)
+        sync_folder(folder)
         ahead.rmdir()
     shutil.rmtree(folder / _PART, ignore_errors=True)
 
@@ -70,13 +70,5 @@ def held(folder: Path) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise SurrogateError(f"{folder}: another retraining writes to it; wait for it to end") from None
-    finally:
-        os.close(handle)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
     finally:
         os.close(handle)

@@ -88,20 +88,6 @@ def train(
     errors = _errors(kept, columns, scales, on_step)
     on_step(f"training on {len(kept)} rows")
     model = fit(kept, columns, scales)
-    predicted = model.predict(matrix_of(columns, unseen.inputs, len(unseen))) if len(unseen) else None
-    hidden = _hidden(model, columns, matrix_of(columns, kept.inputs, len(kept)))
-    cards = {
-        metric: MetricCard(
-            log=scale.log,
-            centre=scale.centre,
-            spread=scale.spread,
-            rows=int(np.isfinite(kept.metrics[metric]).sum()),
-            unknown=tuple(np.round(hidden[:, place] * scale.spread, _DIGITS).tolist()),
-            unseen=_figures(None if predicted is None else _unseen(unseen, metric, predicted[:, place], scale)),
-            **{key: _figures(found.get(metric)) for key, found in errors.items()},
-        )
-        for place, (metric, scale) in enumerate(scales.items())
-    }
     exam, text = exam_of(unseen), model.trees.model_to_string()
     card = SurrogateCard(
         schema_version=1,
@@ -118,12 +104,36 @@ def train(
         trend=TrendCard(
             centres=tuple(model.trend.centres.tolist()), slopes=tuple(map(tuple, model.trend.slopes.tolist()))
         ),
-        metrics=cards,
+        metrics=_metric_cards(model, columns, kept, unseen, errors),
         notes=_notes(rows, kept, unseen, metrics, repeated),
         comparison=None,
         versions=_versions(),
     )
     return Trained(card, text, exam)
+
+
+def _metric_cards(
+    model: Regression,
+    columns: Sequence[Column],
+    kept: Rows,
+    unseen: Rows,
+    errors: Mapping[str, Mapping[str, Error | None]],
+) -> dict[str, MetricCard]:
+    """By metric, how it was learned and how well: on what was left out, and on what no model saw."""
+    predicted = model.predict(matrix_of(columns, unseen.inputs, len(unseen))) if len(unseen) else None
+    hidden = _hidden(model, columns, matrix_of(columns, kept.inputs, len(kept)))
+    return {
+        metric: MetricCard(
+            log=scale.log,
+            centre=scale.centre,
+            spread=scale.spread,
+            rows=int(np.isfinite(kept.metrics[metric]).sum()),
+            unknown=tuple(np.round(hidden[:, place] * scale.spread, _DIGITS).tolist()),
+            unseen=_figures(None if predicted is None else _unseen(unseen, metric, predicted[:, place], scale)),
+            **{key: _figures(found.get(metric)) for key, found in errors.items()},
+        )
+        for place, (metric, scale) in enumerate(model.scales.items())
+    }
 
 
 def _errors(
