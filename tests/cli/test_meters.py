@@ -335,10 +335,10 @@ def test_a_meter_that_is_lost(
 def test_the_live_line() -> None:
     """Now, mean, least and largest of what was seen; a pipe gets nothing."""
     live = LiveReading("bench", 10)
-    assert "no value yet" in str(live.line())
+    assert "no value yet" in str(live.picture())
     for passed, watts in ((1.0, 2.0), (2.0, 4.0), (3.0, float("nan"))):
         live(passed, watts)
-    assert str(live.line()) == "bench  3 s of 10 s  now - W  mean 3.000 W  min 2.000 W  max 4.000 W"
+    assert str(live.picture()) == "bench  3 s of 10 s  now - W  mean 3.000 W  min 2.000 W  max 4.000 W"
 
 
 def test_a_meters_own_text_is_made_harmless(paper: Paper, read: Read) -> None:
