@@ -13,7 +13,7 @@ from autoedge.campaign.history import recorded_in
 from autoedge.catalog import catalog_folder
 from autoedge.errors import AutoEdgeError, DataError, SurrogateError
 from autoedge.intent.folders import NO_SURROGATE, SHIPPED_SURROGATE
-from autoedge.metric import by_key
+from autoedge.metric import QUALITY, by_key
 from autoedge.search.foretold import foretell
 from autoedge.search.replaying import LEARNING, informed
 from autoedge.surrogate.saved.surrogate import load_surrogate
@@ -122,7 +122,9 @@ def start_of(run: Run, sources: Sources) -> Start:
         told = f"the search starts from nothing: what is known counts up to {MOST_CANDIDATES:,} candidates"
         return Start(strategy, told)
     metrics = run.intent.objectives
-    foretold = {} if sources.surrogate is None else _foretold(run, sources.surrogate, metrics)
+    # Quality belongs to a model and its data, and nobody trained on the user's data what is shipped.
+    asked = [one for one in metrics if one.name not in QUALITY or sources.name != SHIPPED_SURROGATE]
+    foretold = {} if sources.surrogate is None else _foretold(run, sources.surrogate, asked)
     history = _history(run, sources, metrics)
     document = {"surrogate": _about(sources, foretold), "history": _named(history)}
     told = _told(sources, foretold, document)

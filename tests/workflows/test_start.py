@@ -248,7 +248,10 @@ def test_a_damaged_surrogate_is_bad_input(
 
 
 def test_each_target_is_asked_about_with_its_own_facts(learned: Learned, space: Space) -> None:
-    """On several targets every candidate is foretold, and its device's facts reach the surrogate."""
+    """On several targets every candidate is foretold, and its device's facts reach the surrogate.
+
+    The shipped one is not asked about quality.
+    """
     asked: list[Any] = []
     surrogate = load_surrogate(learned.surrogate)
     device = Device("m", "aarch64", "cpu", 4, 2, 1024, "Linux", "3.11", {"onnxruntime": "1"})
@@ -275,6 +278,8 @@ def test_each_target_is_asked_about_with_its_own_facts(learned: Learned, space: 
     assert sum(len(candidates) for candidates in asked) == len(space)
     assert all("target" not in candidates.knobs for candidates in asked)
     assert start.digest == module.start_of(run, Sources("mine", listening)).digest != ""
+    shipped = module.start_of(run, Sources("default", listening)).document["surrogate"]["metrics"]
+    assert shipped == ["latency_p50_ms", "throughput_ips"], "the quality that it knows is that of other data"
 
 
 def test_a_huge_space_is_searched_from_nothing(learned: Learned) -> None:
