@@ -34,6 +34,8 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert tops == {"autoedge", "autoedge_cli"}
     assert "autoedge/_catalog/search_spaces/onnxruntime-cpu.yaml" in names
+    assert "autoedge/_catalog/surrogate_models/default/model.txt" in names
+    assert "autoedge/_catalog/measurements/digits-x86/rows.parquet" in names
     assert "autoedge/py.typed" in names
     assert any(name.startswith("autoedge/store/migrations/versions/") for name in names)
 
