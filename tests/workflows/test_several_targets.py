@@ -15,7 +15,7 @@ import pytest
 
 import autoedge
 from autoedge.errors import IntentError, TargetError
-from autoedge.measurement import Phase
+from autoedge.measurement import Phase, Status
 from autoedge.store.store import Store
 from autoedge.workflows.events import Lost, Measured
 from autoedge.workflows.show import show_candidate, show_run
@@ -285,7 +285,8 @@ def test_a_target_that_dies_midway(place: Path, write_intent: Intent, declare_in
     selection = autoedge.select(intent, out=place / "run", on_event=listen)
     rows = _rows(place / "run")
     assert [event.target for event in events if isinstance(event, Lost)] == ["mortal"]
-    assert sum(row.ok for row in rows if row.target == "mortal") >= 6
+    kept = [row for row in rows if row.target == "mortal" and row.status is not Status.FAILED]
+    assert len(kept) >= 6  # a race may have ended some of them
     assert selection.chosen["target"] == "one"
     assert selection.chosen["phase"] == "confirm"
     assert selection.verdict["best_by_target"].keys() == {"one", "mortal"}
