@@ -138,12 +138,12 @@ class Foresight:
         level: float,
         fill_ms: float = 0.0,
         calls: int = 1,
-        other: int = 0,
+        other: int | None = 0,
     ) -> dict[str, Value]:
-        """What a full measurement in a fresh process would say, with the interval that holds it.
+        """What a full measurement would say, with the interval that holds it.
 
-        Held against a figure that was measured too, the interval is that of the comparison, laid on this side: the
-        other figure then counts as it stands.
+        By default one in a fresh process. Held against a figure that was measured too, the interval is that of the
+        comparison, laid on this side: the other figure then counts as it stands.
 
         Args:
             look: Which.
@@ -151,7 +151,8 @@ class Foresight:
             level: Confidence of each interval.
             fill_ms: The part of latencies that is known beforehand.
             calls: How many it rests on.
-            other: Processes behind the figure that it is held against; 0 for a limit, which is exact.
+            other: Processes behind the figure that it is held against; 0 for a limit, which is exact; None for what
+                this very process would say, whatever another one would.
 
         Returns:
             Values by metric key; what is not known well enough is left out. None of them counts as measured.
@@ -162,16 +163,29 @@ class Foresight:
                 found[key] = Value.exact(value, "bytes of the model file")
                 continue
             added = fill_ms if key.startswith("latency") else 0.0
-            ratio = self.ratios.get(key)
-            if ratio is None or not self.between.get(key, (0.0, 0))[1] or value <= added:
+            parts = self._parts(look, key, other)
+            if parts is None or value <= added:
                 continue
-            centre = ratio.centre if look == FIRST_BLOCK else 0.0
-            half = _half_width([(ratio.deviation, ratio.dof), *self._between(key, other)], level)
+            centre = self.ratios[key].centre if look == FIRST_BLOCK else 0.0
+            half = _half_width(parts, level) if parts else 0.0
             ends = (centre, centre - half, centre + half)
             middle, low, high = (added + (value - added) * math.exp(end) for end in ends)
             source = Source.ESTIMATED if key in _OF_ENERGY else Source.DERIVED
             found[key] = Value(middle, low, high, source, f"expected in full, from a look at the {look}", calls)
         return found
+
+    def _parts(self, look: str, key: str, other: int | None) -> list[tuple[float, int]] | None:
+        """The parts of a figure's variance, nothing where it is exact; None where one of them is not known."""
+        parts = []
+        if look == FIRST_BLOCK:
+            if key not in self.ratios:
+                return None
+            parts.append((self.ratios[key].deviation, self.ratios[key].dof))
+        if other is not None:
+            if not self.between.get(key, (0.0, 0))[1]:
+                return None
+            parts += self._between(key, other)
+        return parts
 
     def _between(self, key: str, other: int) -> list[tuple[float, int]]:
         """The parts of the variance that processes add, of both sides of a comparison where there is one.

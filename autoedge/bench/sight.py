@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 class Sight:
     """Figures by metric key as a full measurement would have them, with the interval that each comparison needs.
 
-    What a figure is held against was measured too, so that the interval of a comparison is wider than that of the
-    figure alone. Figures that are known without doubt, such as outputs, are the same in all.
+    The reference was measured too, so that the interval of that comparison is wider than that of the figure alone.
+    Figures that are known without doubt, such as outputs, are the same in all.
 
     Attributes:
         alone: Against a fixed limit.
         to_reference: Against the reference's figure.
-        to_rivals: Against the figures of all rivals at once.
+        to_rivals: Against rivals: as a full measurement of this very process would have them, since that is what would
+            be held against them.
     """
 
     alone: Mapping[str, Value] = field(default_factory=dict)

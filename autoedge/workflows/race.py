@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from autoedge.metric import Metric
 
 ERROR = 0.05
-"""Chance that a candidate is stopped wrongly, over its looks, the limits and all rivals."""
+"""Chance that a candidate is stopped wrongly, over its looks, the limits and all rivals: one that keeps the limits, or
+that no rival would dominate were it measured in full."""
 _LOOKS = (FIRST_BLOCK, WINDOW)  # those that can err: outputs are counted, not extrapolated
 _CERTAIN = frozenset({*QUALITY, "size"})
 
@@ -31,12 +32,10 @@ class Rival:
     Attributes:
         values: The objectives' by metric key.
         tight: By constraint key, the slack of limits that its values keep but its intervals do not.
-        processes: Behind its figures.
     """
 
     values: Mapping[str, float]
     tight: Mapping[str, float] = field(default_factory=dict)
-    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -66,20 +65,25 @@ class Race:
     def expected(self, look: str, values: Mapping[str, float], *, fill_ms: float, calls: int) -> Sight:
         """What a full measurement would say, each figure with the intervals that its comparisons need.
 
+        Whether a limit is kept is a question of what is true, so that the spread between processes counts. Whether a
+        rival dominates is one of how this measurement would come out: measured in full it would be held against the
+        rivals' figures as they stand, and processes that follow change nothing of that.
+
         One end of an interval alone can stop. The error is shared by the looks, and by limits and rivals. Of the limits
-        each has its share, since any of them stops. Of the rivals likewise; but all objectives must speak for a rival,
-        so that they need not share.
+        each has its share, since any of them stops. A wrong stop over a rival takes an objective whose figure lies
+        beyond its interval: one of that rival's, so that objectives need not share where rivals do, nor rivals where
+        objectives do.
         """
         limits = sum(constraint.metric.name not in _CERTAIN for constraint in self.constraints)
-        rules = bool(limits) + any(metric.name not in _CERTAIN for metric in self.objectives)
-        share = ERROR / (len(_LOOKS) * max(1, rules))
-        rivals = [rival.processes for rival in self.rivals.values()] or [1]
+        objectives = sum(metric.name not in _CERTAIN for metric in self.objectives)
+        share = ERROR / (len(_LOOKS) * max(1, bool(limits) + bool(objectives)))
 
-        def told(count: int, other: int) -> Mapping[str, Value]:
+        def told(count: int, other: int | None) -> Mapping[str, Value]:
             level = 1 - 2 * share / max(1, count)
             return self.foresight.expected(look, values, level=level, fill_ms=fill_ms, calls=calls, other=other)
 
-        return Sight(told(limits, 0), told(limits, self.reference_processes), told(len(rivals), min(rivals)))
+        rivals = min(len(self.rivals), objectives)
+        return Sight(told(limits, 0), told(limits, self.reference_processes), told(rivals, None))
 
     def why_broken(self, sight: Sight) -> str:
         """Which limit is broken wherever in their intervals the figures lie; empty where none is."""

@@ -1,8 +1,9 @@
 """Racing: a measurement of the search ends once its figures can change nothing.
 
-That is so when a candidate surely breaks a limit, or when a candidate on its target that keeps every limit is surely
-better; in either case not before one is known that keeps them all, so that where nothing does the nearest is told from
-full figures. What was stopped stays stopped for as long as its reason holds under the present intent.
+That is so when a candidate surely breaks a limit, or when, measured in full, it would surely be dominated by one on its
+target that keeps every limit; in either case not before one is known that keeps them all, so that where nothing does
+the nearest is told from full figures. What was stopped stays stopped for as long as its reason holds under the present
+intent.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _rival(run: Run, evidence: Evidence, verdict: Verdict) -> Rival | None:
     if len(found) < len(values):
         return None
     tight = {d.constraint.key: d.slack or 0.0 for d in verdict.decisions if d.outcome is not Outcome.MET}
-    return Rival(found, tight, evidence.processes)
+    return Rival(found, tight)
 
 
 def _failed_confirm(run: Run, candidate_id: str) -> bool:
