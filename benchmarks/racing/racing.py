@@ -118,7 +118,8 @@ def _intent(folder: Path, data: Path, *, seed: int, racing: bool, measurements: 
     form["models"] = [str(DIGITS / path) for path in form["models"]]
     form["data"] = {"evaluation": str(data), "calibration": str(DIGITS / form["data"]["calibration"])}
     form["budget"] = {"measurements": measurements}
-    form["search"] = {**form["search"], "seed": seed, "racing": racing}
+    # The shipped surrogate has learned these very models, as it will not have learned a user's.
+    form["search"] = {**form["search"], "seed": seed, "racing": racing, "surrogate": "none"}
     if data.parent == folder:  # nobody knows what can be had on these data
         form["constraints"] = [one for one in form["constraints"] if not one.startswith("accuracy >=")]
     path = folder / f"intent-{seed}-{racing}.yaml"
