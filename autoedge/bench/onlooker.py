@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from autoedge.agent.frames import NONSENSE
-from autoedge.agent.looks import EVALUATE, EVALUATION, FIRST_BLOCK, GO, STOP
+from autoedge.agent.looks import EVALUATE, EVALUATION, FIRST_BLOCK, GO, STOP, WINDOW
 from autoedge.bench.foresight import fill, look_values
 from autoedge.bench.sight import Sight
 from autoedge.measurement import Source, Value
@@ -68,6 +68,7 @@ class Onlooker:
         self._reference_file = reference_file
         self._known = {key: replace(value, source=Source.DERIVED) for key, value in known.items()}
         self._evaluates = evaluates
+        self._timed = False
         self._scores: list[np.ndarray[Any, Any]] = []
         self._of_data: Mapping[str, Value] = {}
         self._of_calls = Sight()
@@ -100,10 +101,25 @@ class Onlooker:
             self._take_outputs(look)
         else:
             self._take_calls(name, look)
-        self.reason = self._judge.why_broken(self.sight) or self._judge.why_dominated(self.sight)
+        if self._spares(look):
+            self.reason = self._judge.why_broken(self.sight) or self._judge.why_dominated(self.sight)
         if self.reason:
             return STOP
         return EVALUATE if name == FIRST_BLOCK and self._evaluates and self._hinges_on_outputs() else GO
+
+    def _spares(self, look: Frame) -> bool:
+        """Whether anything is left that a stop would spare: what is all but measured is worth more than no time."""
+        name = look.body["name"]
+        self._timed = self._timed or name == WINDOW
+        if not self._timed:
+            return True
+        missing = sum(map(len, self._scores)) < self._quality.samples
+        if name == WINDOW:
+            metered = self._power is None  # the energy windows are to come
+            return metered or (
+                self._evaluates and not self._known and missing
+            )  # a probe of known outputs takes no time
+        return missing and look.body["evaluated"] != "probe"
 
     def _hinges_on_outputs(self) -> bool:
         """Whether outputs as they are known, or as bad as can be, would be the end of it."""
