@@ -85,7 +85,7 @@ _WORDS = {
 
 def _error(what: str, error: Mapping[str, Any]) -> str:
     rank = "" if error["spearman"] is None else f", rank correlation {error['spearman']:.2f}"
-    return f"a {what} is off by {error['median_ape']:.0%} (median){rank}"
+    return f"a {what} is off by {error['median_ape']:.1%} (median){rank}"
 
 
 def _rest(console: Console, document: Mapping[str, Any]) -> None:
