@@ -49,6 +49,7 @@ class Race:
         reference: The reference's values by metric key.
         foresight: What a look says about a full measurement.
         reference_processes: Behind the reference's values.
+        processes: Of a result of the search.
     """
 
     constraints: Sequence[Constraint]
@@ -57,6 +58,7 @@ class Race:
     reference: Mapping[str, float]
     foresight: Foresight
     reference_processes: int = 1
+    processes: int = 1
 
     def without(self, candidate_id: str) -> Race:
         """The same race for a candidate that is no rival of its own."""
@@ -67,7 +69,7 @@ class Race:
 
         Whether a limit is kept is a question of what is true, so that the spread between processes counts. Whether a
         rival dominates is one of how this measurement would come out: measured in full it would be held against the
-        rivals' figures as they stand, and processes that follow change nothing of that.
+        rivals' figures as they stand. Where a result takes several processes, those that follow count again.
 
         One end of an interval alone can stop. The error is shared by the looks, and by limits and rivals. Of the limits
         each has its share, since any of them stops. A wrong stop over a rival takes an objective whose figure lies
@@ -83,7 +85,9 @@ class Race:
             return self.foresight.expected(look, values, level=level, fill_ms=fill_ms, calls=calls, other=other)
 
         rivals = min(len(self.rivals), objectives)
-        return Sight(told(limits, 0), told(limits, self.reference_processes), told(rivals, None))
+        return Sight(
+            told(limits, 0), told(limits, self.reference_processes), told(rivals, None if self.processes == 1 else 0)
+        )
 
     def why_broken(self, sight: Sight) -> str:
         """Which limit is broken wherever in their intervals the figures lie; empty where none is."""

@@ -45,7 +45,8 @@ def _race(run: Run, target: str, rivals: Mapping[str, Rival]) -> Race:
     known = {} if reference is None else {key: value.value for key, value in reference.result().metrics.items()}
     foresight = Foresight.of(rows, run.spread_on(target))
     processes = 1 if reference is None else reference.processes
-    return Race(run.prepared.constraints, run.intent.objectives, rivals, known, foresight, processes)
+    constraints, objectives = run.prepared.constraints, run.intent.objectives
+    return Race(constraints, objectives, rivals, known, foresight, processes, run.search_cost)
 
 
 def _rival(run: Run, evidence: Evidence, verdict: Verdict) -> Rival | None:

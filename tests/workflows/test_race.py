@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -217,7 +218,7 @@ def test_something_is_stopped_all_the_same() -> None:
 def test_processes_that_lie_apart_keep_no_dominated_candidate_alive() -> None:
     """A rival dominates by what this process would say in full: one odd baseline does not end all racing over rivals.
 
-    A limit is another matter: the same figure may keep it in the next process.
+    A limit is another matter: the same figure may keep it in the next process. So is a result of several processes.
     """
     foresight = Foresight({"latency_p50_ms": Scatter(0.0, 0.02, 20)}, {"latency_p50_ms": (0.3, 2)})
     race = Race(
@@ -230,12 +231,15 @@ def test_processes_that_lie_apart_keep_no_dominated_candidate_alive() -> None:
     sight = race.expected(FIRST_BLOCK, {"latency_p50_ms": 1.3}, fill_ms=0.0, calls=100)
     assert race.why_broken(sight) == ""
     assert race.why_dominated(sight) == "surely dominated by rival"
+    several = replace(race, processes=3)
+    assert several.why_dominated(several.expected(FIRST_BLOCK, {"latency_p50_ms": 1.3}, fill_ms=0.0, calls=100)) == ""
 
 
 class _KnownRun:
     """As much of a run as a race needs: one candidate that kept a limit in the search, and what confirm rounds said."""
 
     def __init__(self, confirmed_ms: float | None) -> None:
+        self.search_cost = 1
         self.intent = SimpleNamespace(search=SimpleNamespace(racing=True), objectives=OBJECTIVES[:1])
         self.prepared = SimpleNamespace(constraints=(read_constraint("latency_p50 <= 5 ms"),))
         self.measurements: list[Any] = []

@@ -224,9 +224,10 @@ def test_every_strategy_runs(place: Path, write_intent: Intent, strategy: str) -
 
 
 def test_several_processes_a_result(place: Path, write_intent: Intent) -> None:
-    """A protocol of two processes a result measures every searched candidate twice."""
+    """A protocol of two processes a result measures every searched candidate twice, where no race ends it early."""
     protocol = "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.02 s, processes: 2}"
-    autoedge.select(write_intent(protocol=protocol, budget="{measurements: 24, reserve: 10 %}"), out=place / "run")
+    budget, search = "{measurements: 24, reserve: 10 %}", "{racing: false}"
+    autoedge.select(write_intent(protocol=protocol, budget=budget, search=search), out=place / "run")
     rows = [row for row in Store(place / "run" / "study.db").measurements() if row.phase is Phase.SEARCH]
     counts = {name: sum(row.candidate_id == name for row in rows) for name in {row.candidate_id for row in rows}}
     assert counts
