@@ -24,8 +24,8 @@ HARD = 20.0  # measurements to 95 % that the best peer must need before the rati
 HEAD = """# Figures of the search
 
 Written by figures.py from results/. Mean share of the true hypervolume; surrogate, random, NSGA-II and TPE 10 seeds,
-Optuna's GPSampler 5, BoTorch's qLogNEHVI so far 1 on one pair of five campaigns; empty where not run yet. A mean is level with
-another within 0.002 or one paired standard error."""
+Optuna's GPSampler 5, BoTorch's qLogNEHVI so far 1 on one pair of five campaigns; empty where not run yet. A mean is
+level with another within 0.002 or one paired standard error."""
 
 Runs = dict[int, dict[str, Any]]
 
