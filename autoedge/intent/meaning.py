@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from autoedge.intent.constraint import Constraint, metric_named, read_constraint
 from autoedge.intent.fit import clash, missing_for, no_objective
-from autoedge.intent.folders import history_folder, surrogate_folder
-from autoedge.intent.problem import Loc, Problems, RuleError, escaped, shown, suggestion
+from autoedge.intent.paths import absolute_file, history_folder, surrogate_folder
+from autoedge.intent.problem import Loc, Problems, RuleError, shown, suggestion
 from autoedge.intent.resolved import (
     ADDRESS,
     NAME,
@@ -43,25 +43,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LATER_TASKS = ("regression", "detection", "embedding")
-
-
-def absolute(folder: Path, text: str) -> Path:
-    """A path of the intent file: relative to its folder, links in the way followed, the last one kept.
-
-    Raises:
-        RuleError: It leads to no file.
-    """
-    try:
-        path = folder / text
-        path = path.parent.resolve() / path.name
-        str(path).encode()  # YAML cannot hold a path that is no Unicode, so the intent could not be written back
-        if path.is_file():
-            return path
-        problem = "is no file" if path.exists() else "does not exist"
-    except (OSError, ValueError, RuntimeError) as error:  # odd characters, too long, a loop of links
-        problem = f"cannot be reached ({(error.strerror if isinstance(error, OSError) else None) or 'no path'})"
-        raise RuleError(f"takes a file, but {shown(text)} {problem}") from error
-    raise RuleError(f"takes a file, but {escaped(str(path))} {problem}")
 
 
 def read_meaning(path: Path, shape: Shape, problems: Problems) -> Intent:
@@ -154,7 +135,7 @@ class _Reader:
         for index, item in enumerate(self._file.models):
             loc: Loc = ("models", index)
             text, name = (item.path, item.name) if isinstance(item, ModelItem) else (item, None)
-            path = self._try((*loc, "path"), absolute, self._folder, text)
+            path = self._try((*loc, "path"), absolute_file, self._folder, text)
             name = name or name_from(Path(text).stem)
             if name in seen:
                 hint = f"give one a name of its own: {{path: ..., name: {name[:62]}-2}}"
@@ -176,7 +157,7 @@ class _Reader:
     def _data(self) -> DataEntry:
         data = self._file.data
         evaluation, calibration = (
-            self._try(("data", key), absolute, self._folder, text) if text else None
+            self._try(("data", key), absolute_file, self._folder, text) if text else None
             for key, text in (("evaluation", data.evaluation), ("calibration", data.calibration))
         )
         return DataEntry(evaluation, calibration)
@@ -331,7 +312,7 @@ class _Reader:
             knobs[name] = values
         space = search.space
         if "/" in space or space.endswith((".yaml", ".yml")):
-            space = str(self._try(("search", "space"), absolute, self._folder, space))
+            space = str(self._try(("search", "space"), absolute_file, self._folder, space))
         surrogate = self._try(("search", "surrogate"), surrogate_folder, self._folder, search.surrogate)
         history = [
             self._try(("search", "history", index), history_folder, self._folder, word)

@@ -12,7 +12,7 @@ import numpy as np
 from autoedge.campaign.history import recorded_in
 from autoedge.catalog import catalog_folder
 from autoedge.errors import AutoEdgeError, DataError, SurrogateError
-from autoedge.intent.folders import NO_SURROGATE, SHIPPED_SURROGATE
+from autoedge.intent.paths import NO_SURROGATE, SHIPPED_SURROGATE
 from autoedge.metric import QUALITY, by_key
 from autoedge.search.foretold import foretell
 from autoedge.search.replaying import LEARNING, informed
