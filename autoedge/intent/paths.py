@@ -28,7 +28,12 @@ def surrogate_folder(folder: Path, text: str) -> str:
     Raises:
         RuleError: It leads to no folder.
     """
-    return text if text in {NO_SURROGATE, SHIPPED_SURROGATE} else str(_there(folder, text, "folder"))
+    if text in {NO_SURROGATE, SHIPPED_SURROGATE}:
+        return text
+    try:
+        return str(_there(folder, text, "folder"))
+    except RuleError as error:
+        raise RuleError(f"{error}; write default, none, or a folder that `autoedge retrain` made") from error
 
 
 def history_folder(folder: Path, text: str) -> str:

@@ -129,6 +129,12 @@ def test_what_a_search_starts_from_is_found(load: Load, minimal: str, folder: Pa
     assert load(minimal + "search: {surrogate: none}\n").search.surrogate == "none"
 
 
+def test_a_surrogate_that_is_not_there_says_what_to_write(load: Load, minimal: str) -> None:
+    """The message names the words that would do, and what makes such a folder."""
+    with pytest.raises(IntentError, match="write default, none, or a folder that `autoedge retrain` made"):
+        load(minimal + "search: {surrogate: nowhere}\n")
+
+
 def test_names_come_from_files(load: Load, minimal: str, folder: Path) -> None:
     """A model without a name gets its file's, made to be one."""
     (folder / "models/_Große Türklingel (v2).onnx").touch()
