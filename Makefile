@@ -3,13 +3,16 @@ PYTHON ?= python3.11
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/.installed
 	$(RUN)/autoedge select --intent examples/digits/intent.yaml
 
 test: $(VENV)/.installed
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest -n auto --dist loadfile
+
+docs: $(VENV)/.installed
+	$(RUN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 lint: $(VENV)/.installed
 	$(RUN)/ruff check .
@@ -24,4 +27,4 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs dist build
+	rm -rf $(VENV) runs dist build docs/_build

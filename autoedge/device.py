@@ -26,6 +26,7 @@ class Device:
         python: Version of the Python that runs the agent.
         runtimes: Installed runtimes with their versions.
         wrap: Command in front of the agent there, such as ``taskset -c 0``, as a shell would read it; empty for none.
+        offers: By runtime and knob, the levels that hang on the machine, each with why it cannot be used there.
     """
 
     machine: str
@@ -38,6 +39,7 @@ class Device:
     python: str
     runtimes: Mapping[str, str] = field(default_factory=dict)
     wrap: str = ""
+    offers: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:

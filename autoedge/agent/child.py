@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoedge.agent.frames import Frame, FrameError, read_frame, write_frame
 from autoedge.agent.worker import reply_of
+from autoedge.runtimes.own_process import code_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,9 +39,7 @@ class Child:
 
     def __init__(self, inbox: Queue[Any], job: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         receive, send = os.pipe()
-        root = str(Path(__file__).parents[2])
-        code = f"import sys; sys.path[0] = {root!r}; from autoedge.agent.worker import main; main()"
-        command = [sys.executable, "-c", code, "worker", str(send), str(os.getpid())]
+        command = [sys.executable, "-c", code_for("autoedge.agent.worker"), "worker", str(send), str(os.getpid())]
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -20,14 +20,14 @@ import numpy as np
 from autoedge.agent import machine, soaking, stretches
 from autoedge.agent.clocking import clock_seconds
 from autoedge.agent.evaluation import Evaluation
-from autoedge.agent.feed import Feed
+from autoedge.agent.feed import Feed, load_tools
 from autoedge.agent.looks import FIRST_BLOCK, WINDOW, Looks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from autoedge.agent.looks import Ask
-    from autoedge.runtimes.base import Runtime
+    from autoedge.runtimes.base import Runtime, Session
 
     Report = Callable[[str], None]
 
@@ -45,32 +45,29 @@ def run_job(
             ``protocol``, ``evaluate`` (no, probe, full), ``tolerance``; ``power`` (see ``stretches``, with ``lead_s``,
             ``idle_s``, ``window_s``, ``windows``, ``tail_s``, ``signature``) where a meter watches; ``rate`` with
             ``period_s``, ``lead_s`` and ``seconds`` where the workload's rate is to be tried; ``soak`` (see
-            ``soaking``) where sustained behaviour is.
+            ``soaking``) where sustained behaviour is; ``inputs`` and ``shapes`` (see ``feed``); ``preprocess_s`` where
+            preparing items is to be timed, for that long.
         expected: Scores of the first samples as another candidate with the same outputs gave them, for ``probe``.
         runtime: The engine.
         report: Called with the name of each phase as it begins.
         ask: Shows the host a look and waits for its answer; None for a job that runs through.
 
     Returns:
-        The reply's JSON object and its arrays (``latency_ns``, ``warmup_ns``, ``scores``, ``at_rate_ns``, the soak's).
+        The reply's JSON object and its arrays (``latency_ns``, ``warmup_ns``, ``scores``, ``at_rate_ns``,
+        ``preprocess_ns``, the soak's).
 
     Raises:
         StoppedError: The host had seen enough.
     """
     protocol, power, looks = job["protocol"], job.get("power"), Looks(ask)
-    marks = []
     report("runtime")
-    version = runtime.version()
     runtime.prepare()
+    load_tools(job)
     before = machine.peak_memory_mib()
-    if power:
-        report("idle")
-        marks.append(stretches.rest("idle", power))
+    marks = _rested("idle", "idle", power, report)
     report("cold start")
     session, call, feed, cold_ns, load_ns = _cold_start(job, runtime)
-    if power:
-        report("idle, loaded")
-        marks.append(stretches.rest("loaded", power))
+    marks += _rested("idle, loaded", "loaded", power, report)
     evaluation = Evaluation(job, expected, session, looks)
     known = {"cold_start_ns": cold_ns, "memory_empty_mib": before}
     report("warm-up")
@@ -87,7 +84,7 @@ def run_job(
     arrays.update(series)
     body = {
         "marks": [*marks, *more],
-        "runtime_version": version,
+        "runtime_version": runtime.version(),
         "cold_start_ns": cold_ns,
         "load_ns": load_ns,
         "steady": steady,
@@ -98,12 +95,33 @@ def run_job(
         **counters,
         **told,
     }
+    last, more_arrays = _afterwards(job, session, evaluation, report)
+    return {**body, **last}, {**arrays, **more_arrays}
+
+
+def _rested(phase: str, name: str, power: Mapping[str, Any] | None, report: Report) -> list[Any]:
+    """A stretch of rest where a meter watches."""
+    if not power:
+        return []
+    report(phase)
+    return [stretches.rest(name, power)]
+
+
+def _afterwards(job: Mapping[str, Any], session: Session, evaluation: Evaluation, report: Report) -> Any:
+    """What has nothing to do with time, energy and memory of a call: outputs, preparation of items, placement."""
+    body: dict[str, Any] = {}
+    arrays = {}
     if evaluation.wanted:
         if not evaluation.done:
             report("evaluation")
         arrays["scores"], whole = evaluation.scores()
         body["evaluated"] = "full" if whole else "probe"
-    return body, arrays
+    items = Feed(session.inputs, job)
+    if job.get("preprocess_s") and items.prepares:
+        report("preprocessing")
+        arrays["preprocess_ns"] = items.timed(job["preprocess_s"])
+    placement = session.placement()
+    return {**body, **({"placement": dict(placement)} if placement else {})}, arrays
 
 
 def _evaluate_early(evaluation: Evaluation, report: Report) -> None:
@@ -120,7 +138,7 @@ def _evaluate_early(evaluation: Evaluation, report: Report) -> None:
 
 def _cold_start(job: Mapping[str, Any], runtime: Runtime) -> Any:
     start = time.perf_counter_ns()
-    session = runtime.load(Path(job["model"]), job["knobs"])
+    session = runtime.load(Path(job["model"]), job["knobs"], _shapes(job))
     loaded = time.perf_counter_ns()
     feed = Feed(session.inputs, job)  # reading data is no part of a cold start
     call = session.bind([port.name for port in session.outputs])
@@ -129,6 +147,12 @@ def _cold_start(job: Mapping[str, Any], runtime: Runtime) -> Any:
     call(first[0])
     done = time.perf_counter_ns()
     return session, call, first, (loaded - start) + (done - ready), loaded - start
+
+
+def _shapes(job: Mapping[str, Any]) -> dict[str, tuple[int, ...]] | None:
+    """By input, the shape of each call, where the host knows it."""
+    shapes = job.get("shapes")
+    return None if shapes is None else {name: tuple(shape) for name, shape in shapes.items()}
 
 
 class _Begun(NamedTuple):

@@ -12,12 +12,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from statistics import median
 from typing import Any, Callable
 
 from autoedge.agent.machine import usable_cores
 from autoedge.agent.memory import usable_memory_bytes
+from autoedge.runtimes.own_process import code_for
 
 _LIBRARIES = ("OPENBLAS", "OMP", "MKL", "BLIS")
 _ONE_THREAD = {**{f"{name}_NUM_THREADS": "1" for name in _LIBRARIES}, "VECLIB_MAXIMUM_THREADS": "1"}
@@ -38,11 +38,9 @@ def timed_kernels() -> dict[str, float]:
         ``int8_dot_gops`` (numpy's integer loops, one thread), ``pipe_us`` (a byte written to a pipe and read back:
         two system calls). Empty where they could not run.
     """
-    root = str(Path(__file__).parents[2])
-    code = f"import sys; sys.path[0] = {root!r}; from autoedge.agent.kernels import main; main()"
     try:
         ran = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-c", code_for(__name__)],
             env={**os.environ, **_ONE_THREAD},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

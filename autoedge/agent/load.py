@@ -12,18 +12,19 @@ import random
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from autoedge.agent.memory import usable_memory_bytes
 from autoedge.agent.orphan import die_with_parent
 from autoedge.errors import ModelError
 from autoedge.runtimes.base import Runtime, Session
+from autoedge.runtimes.own_process import code_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from autoedge.runtimes.base import Call
+    from autoedge.runtimes.base import Call, Shapes
 
     Work = Callable[[], Any]
 
@@ -126,17 +127,18 @@ class Load(Runtime):
     def prepare(self) -> None:
         """Nothing is imported here: the work is done elsewhere."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Shapes | None = None) -> Session:
         """Start the processes, which wait.
 
         Args:
             path: Not used: a load is described by its knobs alone.
             knobs: See the class.
+            shapes: Not used.
 
         Raises:
             ModelError: There is no such load.
         """
-        del path
+        del path, shapes
         kernel, cores, duty = knobs["kernel"], int(knobs["cores"]), float(knobs["duty"])
         if kernel != NOTHING and kernel not in KERNELS:
             raise ModelError(f"there is no load '{kernel}'; there are {', '.join([NOTHING, *KERNELS])}")
@@ -150,11 +152,9 @@ class _LoadSession(Session):
 
     def __init__(self, kernel: str, cores: int, duty: float) -> None:
         self.inputs, self.outputs = (), ()
-        root = str(Path(__file__).parents[2])
-        code = f"import sys; sys.path[0] = {root!r}; from autoedge.agent.load import main; main()"
         self._workers = [
             subprocess.Popen(
-                [sys.executable, "-c", code, kernel, str(duty), str(seed), str(os.getpid())],
+                [sys.executable, "-c", code_for(__name__), kernel, str(duty), str(seed), str(os.getpid())],
                 env={**os.environ, **_ONE_THREAD},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,9 +1,9 @@
 """The agent: takes commands on standard input, starts a worker for each job, answers on standard output.
 
 Commands are frames with a ``do``: ``hello``, ``clock``, ``survey``, ``meters``, ``meter``, ``record``, ``have``,
-``put``, ``run``, ``cancel``, ``enough``, ``waiting``, ``fetch``, ``ack``. Each is answered by one frame, but for the
-two that stop a job; ``run`` sends ``phase`` frames before its answer, and ``look`` frames where the job asks for looks,
-each of which waits for ``go``, ``stop`` or ``evaluate``. When standard input closes, the agent kills its
+``put``, ``run``, ``cancel``, ``enough``, ``waiting``, ``fetch``, ``ack``, ``slots``. Each is answered by one frame, but
+for the two that stop a job; ``run`` sends ``phase`` frames before its answer, and ``look`` frames where the job asks
+for looks, each of which waits for ``go``, ``stop`` or ``evaluate``. When standard input closes, the agent kills its
 worker and ends; a jobs folder in which nothing was ever kept goes with it.
 """
 
@@ -20,6 +20,7 @@ from autoedge.agent.blobs import Blobs
 from autoedge.agent.child import Child, failure_of
 from autoedge.agent.frames import NONSENSE, VERSION, WAITING, Frame, FrameError, read_frame, write_frame
 from autoedge.agent.looks import ANSWERS
+from autoedge.agent.offers import offers_of
 from autoedge.agent.soaking import end_soak, in_soak
 from autoedge.agent.spool import Spool
 from autoedge.agent.turn import Turn
@@ -105,6 +106,7 @@ class Agent:
             "waiting": lambda _: ({"waiting": self._spool.waiting()}, {}),
             "fetch": self._fetch,
             "ack": self._acknowledge,
+            "slots": self._slots,
         }
         do = frame.body.get("do")
         return commands[do](frame) if do in commands else ({"error": f"unknown command {do!r}"}, {})
@@ -126,6 +128,19 @@ class Agent:
         self._spool.drop(frame.body["job"])
         return {"ok": True}, {}
 
+    def _slots(self, frame: Frame) -> Answer:
+        from autoedge.agent.slots import Slots
+
+        body = frame.body
+        slots = Slots(body["folder"], body["name"])
+        if body["act"] == "fill":
+            return {"filled": slots.fill(body["files"], body["said"], self._blobs)}, {}
+        if body["act"] == "switch":
+            slots.switch(body["slot"], body["bundle"], body["instead_of"])
+        if body["act"] == "say":
+            slots.say(body["slot"], body["said"])
+        return {"state": slots.state()}, {}
+
     def _hello(self, frame: Frame) -> Answer:
         from importlib import import_module
 
@@ -140,7 +155,9 @@ class Agent:
             version = getattr(import_module(module), attribute)().version()
             if version is not None:
                 runtimes[name] = version
-        return {"version": VERSION, "device": {**machine.describe(), "runtimes": runtimes}}, {}
+        installed = {name: body["runtimes"][name] for name in runtimes}
+        offers = offers_of(installed, lambda: write_frame(self._answers, {"phase": "trying what the runtimes offer"}))
+        return {"version": VERSION, "device": {**machine.describe(), "runtimes": runtimes, "offers": offers}}, {}
 
     def _meters(self, frame: Frame) -> Answer:
         return {"meters": self._meter.found(frame.body["places"])}, {}
@@ -167,7 +184,7 @@ class Agent:
 
     def _run(self, frame: Frame) -> Answer:
         job = frame.body["job"]
-        paths = {"model": str(self._blobs.path(job["model"])), "data": None}
+        paths = {"model": str(self._model(job)), "data": None}
         if job["data"] is not None:
             paths["data"] = str(self._blobs.path(job["data"]))
         if not self._wait_for_turn():
@@ -192,6 +209,15 @@ class Agent:
         if "stopped" not in body:  # why it was stopped only this host knows: to another it would say nothing
             self._spool.keep(job["id"], body, reply_arrays)
         return body, reply_arrays
+
+    def _model(self, job: Mapping[str, Any]) -> Path:
+        """The model file of a job: one that was sent, or one that is deployed here."""
+        deployed = job.get("deployed")
+        if deployed is None:
+            return self._blobs.path(job["model"])
+        from autoedge.agent.slots import Slots
+
+        return Slots(deployed["folder"], deployed["name"]).file(deployed["slot"], deployed["place"])
 
     def _wait_for_turn(self) -> bool:
         tries = 0

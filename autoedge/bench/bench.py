@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autoedge.agent.frames import NONSENSE, Frame
@@ -11,7 +12,7 @@ from autoedge.bench.making import Making
 from autoedge.bench.onlooker import Onlooker
 from autoedge.bench.quality import QualityBook
 from autoedge.bench.records import Records
-from autoedge.errors import MeterError, ModelError, TargetError, Transient
+from autoedge.errors import DataError, MeterError, ModelError, TargetError, Transient
 from autoedge.measurement import Measurement, Phase
 
 if TYPE_CHECKING:
@@ -340,8 +341,19 @@ class Bench:
             evaluates=evaluate != "no",
         )
 
+    def completed(self, row: Measurement) -> Measurement:
+        """A stored measurement with the quality metrics that were first asked for after it was made."""
+        asked, file = self.quality.evaluator.asked, row.details.get("scores")
+        if file is None or asked <= row.metrics.keys():
+            return row
+        with suppress(DataError):  # outputs that are gone leave the figures that were stored
+            return replace(row, metrics={**row.metrics, **self.quality.metrics(file, self._records.reference_file())})
+        return row
+
     def quality_of(self, evidence: Evidence, key: str, level: float) -> Value | None:
         """A quality figure with its interval at a level; None where there are no outputs."""
+        if self.quality.evaluator.withheld:
+            return evidence.value(key, level)
         file = evidence.scores_file
         return None if file is None else self.quality.metrics(file, self._records.reference_file(), level).get(key)
 

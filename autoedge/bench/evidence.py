@@ -11,7 +11,7 @@ from autoedge.bench.combine import between_spread, combine, drift_between, ratio
 from autoedge.bench.intervals import z_quantile
 from autoedge.errors import DataError
 from autoedge.measurement import Phase, Result, Source, Value
-from autoedge.metric import METRICS, QUALITY, SUSTAINED
+from autoedge.metric import METRICS, PAIRED, QUALITY, SUSTAINED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -156,9 +156,9 @@ class Evidence:
         if constraint.relative == "ratio":
             return self._ratio(reference, metric, level)
         mine, theirs = self.scores_file, reference.scores_file
-        if metric.name == "accuracy" and mine is not None and theirs is not None:
-            with suppress(DataError):  # outputs that are gone leave the two accuracies
-                return quality.accuracy_drop(mine, theirs, level)
+        if metric.name in PAIRED and mine is not None and theirs is not None:
+            with suppress(DataError):  # outputs that are gone leave the two shares
+                return quality.drop(metric.key, mine, theirs, level)
         one, other = reference.value(metric.key, level), self.value(metric.key, level)
         if one is None or other is None:
             return None

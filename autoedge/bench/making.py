@@ -13,7 +13,7 @@ from autoedge.metric import AT_RATE
 if TYPE_CHECKING:
     from autoedge.bench.metering import Metering
     from autoedge.bench.task import Task
-    from autoedge.candidate import Candidate
+    from autoedge.candidate import Candidate, Configuration
     from autoedge.intent.resolved import Limits
     from autoedge.measurement import Protocol
 
@@ -21,6 +21,7 @@ _SHARE_OF_MEMORY = 0.8
 _LOAD_ALLOWANCE_S = 60.0
 _SAMPLE_ALLOWANCE_S = 0.2
 _SIGNATURE_S = 10.0
+_PREPROCESS_S = 0.5
 _NO_WINDOW = {"latency_calls": 1, "latency_seconds": 0.0}
 _MARK_S, _MARKS = 0.1, 1000
 _LOOK_S, _LOOKS = 2.0, 2000
@@ -67,14 +68,19 @@ class Making:
         lasting += self.soak_s if soak else 0.0
         longest = float(parameters["warmup_cap_seconds"]) + float(parameters["cap_seconds"]) + _LOAD_ALLOWANCE_S
         longest += self.task.samples * _SAMPLE_ALLOWANCE_S
+        fed, taken = self._fed(configuration)
+        if self.task.data_hash and soak is None:
+            fed["preprocess_s"] = _PREPROCESS_S
         memory = float("inf") if memory_mib is None else memory_mib * _SHARE_OF_MEMORY
         return {
             "runtime": configuration.runtime,
             "data": self.task.data_hash or None,
-            "knobs": {name: value for name, value in configuration.knobs.items() if name != "batch"},
+            "knobs": self._knobs(configuration, taken),
             "batch": configuration.batch,
+            **fed,
             "seed": self.task.seed,
-            "scores": self.task.scores.get(configuration.model),
+            "scores": self.task.output_of(configuration.model),
+            "shaped": self.task.evaluator.shaped,
             "tolerance": TOLERANCE,
             "protocol": {**parameters, **(_NO_WINDOW if soak else {})},
             "power": power,
@@ -86,6 +92,19 @@ class Making:
                 "memory_mib": self.limits.memory_mib or memory,
             },
         }
+
+    def _knobs(self, configuration: Configuration, taken: frozenset[str]) -> dict[str, Any]:
+        """What the runtime is told."""
+        beside = {} if self.task.unsearched is None else dict(self.task.unsearched(configuration))
+        return {**{name: value for name, value in configuration.knobs.items() if name not in taken}, **beside}
+
+    def _fed(self, configuration: Configuration) -> tuple[dict[str, Any], frozenset[str]]:
+        """What a job says of the model's inputs, and the knobs that are not the runtime's."""
+        if self.task.inputs_of is None:
+            return {}, frozenset({"batch"})
+        inputs = self.task.inputs_of(configuration)
+        shapes = inputs.shapes(configuration.knobs, configuration.batch)
+        return {"inputs": inputs.forms(configuration.knobs), "shapes": shapes}, inputs.knob_names | {"batch"}
 
     def _power(self, plan: PowerPlan | None) -> dict[str, Any] | None:
         if plan is None or self.metering is None:

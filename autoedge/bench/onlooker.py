@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from autoedge.agent.evaluation import joined
 from autoedge.agent.frames import NONSENSE
 from autoedge.agent.looks import EVALUATE, EVALUATION, FIRST_BLOCK, GO, STOP, WINDOW
 from autoedge.bench.foresight import fill, look_values
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from autoedge.bench.energy_estimate import PowerEstimate
     from autoedge.bench.quality import QualityBook
 
-_WORST = {METRICS[name].key: Value.exact(0.0, "the worst there is") for name in QUALITY}
+_WORST = {
+    METRICS[name].key: Value.exact(0.0, "the worst there is")
+    for name in QUALITY
+    if METRICS[name].dimension == "fraction"  # a plain number may come as bad as it likes
+}
 
 
 class Judge(Protocol):
@@ -45,7 +50,7 @@ class Onlooker:
         key: As the host sent it along with the job.
         power: For the energy estimate; None where a meter tells it.
         quality: Turns outputs into metrics.
-        reference_file: Of the reference's outputs, for unlabelled data.
+        reference_file: Of the reference's outputs, for what is told against them.
         known: Quality metrics of outputs that this candidate should share; empty where there are none.
         evaluates: Whether the job has an evaluation.
     """
@@ -84,7 +89,7 @@ class Onlooker:
     def scores(self) -> np.ndarray[Any, Any] | None:
         """Outputs of all samples, where they were all seen."""
         seen = sum(map(len, self._scores))
-        return np.concatenate(self._scores) if seen and seen == self._quality.samples else None
+        return joined(self._scores) if seen and seen == self._quality.samples else None
 
     def __call__(self, look: Frame) -> str:
         """One of ``autoedge.agent.looks.ANSWERS``; a look that makes no sense stops nothing."""
@@ -140,4 +145,4 @@ class Onlooker:
         if sum(map(len, self._scores)) + len(look.arrays["scores"]) > self._quality.samples:
             raise ValueError("more outputs than there are samples")
         self._scores.append(look.arrays["scores"])
-        self._of_data = self._quality.outlook(np.concatenate(self._scores), self._reference_file)
+        self._of_data = self._quality.outlook(joined(self._scores), self._reference_file)

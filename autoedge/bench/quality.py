@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autoedge.bench.combine import difference_paired
-from autoedge.bench.task_metrics import accuracy, agreement, check_scores, macro_f1, plain_f1
 from autoedge.errors import DataError
 from autoedge.measurement import Source, Value
 from autoedge.whole import write_whole
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from autoedge.bench.task import Task
+    from autoedge.bench.tasks.base import Evaluator
     from autoedge.candidate import Configuration
     from autoedge.store.store import Store
 
 PROBE_SAMPLES = 64
 TOLERANCE = 1e-4
-_RESAMPLES = 1000
 # What reading a damaged npz file may raise; a wrong shape in it asks for any amount of memory.
 _DAMAGE = (
     OSError,
@@ -50,7 +49,7 @@ class QualityBook:
     Args:
         store: Knows which file holds which outputs.
         folder: The run folder; files lie in ``raw/`` below it.
-        task: Labels and reference.
+        task: What outputs are judged by, and the reference.
     """
 
     def __init__(self, store: Store, folder: Path, task: Task) -> None:
@@ -58,14 +57,16 @@ class QualityBook:
         self._folder = folder
         self._task = task
         self._metrics: dict[tuple[str, str, float], dict[str, Value]] = {}
-        self._drops: dict[tuple[str, str, float], Value] = {}
+        self._drops: dict[tuple[str, str, str, float], Value] = {}
         self._scores: dict[str, np.ndarray[Any, Any]] = {}
 
     def key(self, configuration: Configuration, variant_hash: str, version: str, fingerprint: str) -> str:
-        """Names the outputs that a candidate shares: variant, runtime, graph level, device and data decide them."""
+        """Names the outputs that a candidate shares: variant, runtime, knobs, device, data and steps do."""
         deciding = {name: value for name, value in configuration.knobs.items() if name not in _NEUTRAL}
-        output = self._task.scores.get(configuration.model, "")
+        output = self._task.output_of(configuration.model) or ""
         parts = [variant_hash, configuration.runtime, version, deciding, fingerprint, self._task.data_hash, output]
+        steps = self._task.steps_of(configuration)
+        parts += [steps] if steps else []
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
     def expected(self, key: str) -> np.ndarray[Any, Any] | None:
@@ -121,27 +122,28 @@ class QualityBook:
 
         Args:
             file: From :meth:`keep`.
-            reference_file: The reference's, for the agreement of unlabelled data.
+            reference_file: The reference's, for what is told against it.
             level: Of the intervals.
 
         Raises:
-            DataError: The outputs do not fit the labels, or are not finite.
+            DataError: The outputs do not fit the task, or are not finite.
         """
         cached = self._metrics.get((file, reference_file or "", level))
         if cached is not None:
             return cached
-        scores, labels = self.scores(file), self._task.labels
-        metrics: dict[str, Value] = {}
-        if labels is not None:
-            check_scores(scores, labels)
-            metrics["accuracy"] = _value(accuracy(scores, labels, level=level), "share, Wilson", len(scores))
-            f1 = macro_f1(scores, labels, level=level, resamples=_RESAMPLES, seed=self._task.seed)
-            metrics["f1_macro"] = _value(f1, "macro F1, bootstrap over samples", len(scores))
-        elif reference_file is not None:
-            reference = self.scores(reference_file)
-            metrics["agreement"] = _value(agreement(scores, reference, level=level), "share, Wilson", len(scores))
+        reference = self._reference(reference_file)
+        metrics = self.evaluator.metrics(self.scores(file), reference, level)
         self._metrics[file, reference_file or "", level] = metrics
         return metrics
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """What outputs are judged by."""
+        return self._task.evaluator
+
+    def _reference(self, file: str | None) -> np.ndarray[Any, Any] | None:
+        """The reference's outputs where they are needed: where they are not, they may as well be gone."""
+        return self.scores(file) if file is not None and self.evaluator.needs_reference else None
 
     @property
     def samples(self) -> int:
@@ -156,42 +158,38 @@ class QualityBook:
 
         Args:
             scores: Of the first samples.
-            reference_file: The reference's, for the agreement of unlabelled data.
+            reference_file: The reference's, for what is told against it.
 
         Returns:
-            Derived values by metric key; nothing where scores are not finite, since they will fail.
+            Derived values by metric key; nothing where scores are not finite, since they will fail, and for tasks
+            without certain ends.
         """
-        wanted = self._task.labels
-        if wanted is None and reference_file is not None:
-            wanted = self.scores(reference_file).argmax(axis=1)
-        if wanted is None or not len(scores) or not np.isfinite(scores).all():
+        if not len(scores) or not np.isfinite(scores).all():
             return {}
-        seen, predicted = len(scores), scores.argmax(axis=1)
-        right, left = int((predicted == wanted[:seen]).sum()), len(wanted) - seen
-        ends = (right / seen, right / len(wanted), (right + left) / len(wanted))
-        share = Value(*ends, Source.DERIVED, f"share, the first {seen} of {len(wanted)} samples", seen)
-        if self._task.labels is None:
-            return {"agreement": share}
-        best = plain_f1(wanted, np.concatenate([predicted, wanted[seen:]]))
-        so_far = best if not left else min(best, plain_f1(wanted[:seen], predicted))
-        least = 0.0 if left else so_far
-        f1 = Value(so_far, least, best, Source.DERIVED, share.estimator.replace("share", "macro F1"), seen)
-        return {"accuracy": share, "f1_macro": f1}
+        reference = self._reference(reference_file)
+        return self.evaluator.outlook(scores, reference)
+
+    def drop(self, key: str, file: str, reference_file: str, level: float) -> Value | None:
+        """By how much the reference is right more often, compared sample by sample; None where no metric says so.
+
+        Args:
+            key: Of a metric that is a share of samples.
+            file: From :meth:`keep`.
+            reference_file: The reference's.
+            level: Of the interval.
+        """
+        if (key, file, reference_file, level) not in self._drops:
+            one, other = (self.evaluator.hits(key, self.scores(name)) for name in (reference_file, file))
+            if one is None or other is None:
+                return None
+            found = difference_paired(one, other, level)
+            value = Value(*found, Source.MEASURED, "paired difference, Tango", len(one))
+            self._drops[key, file, reference_file, level] = value
+        return self._drops[key, file, reference_file, level]
 
     def accuracy_drop(self, file: str, reference_file: str, level: float) -> Value | None:
-        """By how much the reference is right more often, compared sample by sample; None without labels."""
-        labels = self._task.labels
-        if labels is None:
-            return None
-        if (file, reference_file, level) not in self._drops:
-            right = [self.scores(name).argmax(axis=1) == labels for name in (reference_file, file)]
-            drop = difference_paired(right[0], right[1], level)
-            self._drops[file, reference_file, level] = _value(drop, "paired difference, Tango", len(labels))
-        return self._drops[file, reference_file, level]
-
-
-def _value(triple: tuple[float, float, float], estimator: str, n: int) -> Value:
-    return Value(*triple, Source.MEASURED, estimator, n)
+        """The drop of the accuracy; None without labels."""
+        return self.drop("accuracy", file, reference_file, level)
 
 
 def write_npz(path: Path, **arrays: np.ndarray[Any, Any]) -> None:

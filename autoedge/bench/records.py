@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from autoedge.measurement import Value
     from autoedge.meters.spec import MeterSpec
     from autoedge.store.store import Store
+
+QUALITY_LOST = "quality_lost"
+"""Flag of a variant that costs much of what its model can do."""
+_TELLING = ("accuracy", "agreement", "r2", "map", "recall_at_1")
+_LEAST_KEPT = 0.75
+_AS_GIVEN = ("fp32", "fp64")  # of which no variant is made that costs quality
 
 
 class Records:
@@ -89,7 +96,10 @@ class Records:
         metrics = process_metrics(done, reply.arrays, key, power)
         details = process_details(done, calls, key)
         details["first_block"] = first_block_values(done, reply.arrays["warmup_ns"], key, power)
-        found = (*process_flags(done, calls), *reply.body.get("conditions", {}).get("changes", ()))
+        found = (
+            *process_flags(done, calls, key["configuration"]["knobs"]),
+            *reply.body.get("conditions", {}).get("changes", ()),
+        )
         drawn = PowerOutcome()
         if recorded is not None and self._meter is not None:
             drawn = power_outcome(self._meter, recorded, done["marks"], key, self._wanted)
@@ -104,6 +114,9 @@ class Records:
                 return self.failure(key, str(error), reply.body)
             metrics |= quality
             details["scores"] = file
+            reached = {name: value.value for name, value in quality.items()}
+            self._remember_as_given(key, reached)
+            flags += (QUALITY_LOST,) * self._has_lost(key, reached)
         doubt = _doubt(flags, done)
         if doubt:
             status, reason = Status.INVALID, doubt
@@ -131,13 +144,15 @@ class Records:
         write_npz(self._folder / raw, **{name: _compact(onlooker.calls_ns)})
         if onlooker.scores is not None:
             self._quality_book.keep(key["scores_key"], onlooker.scores, whole=True, job=job)
+        best = {name: value.high for name, value in onlooker.sight.alone.items()}  # what it could still come to
+        flags = (QUALITY_LOST,) * self._has_lost(key, best)
         details = {
             "stopped": reply.body["stopped"],
             "calls": len(onlooker.calls_ns),
             "ends": onlooker.sight.ends(),
             "conditions": reply.body.get("conditions", {}),
         }
-        outcome = {"status": Status.STOPPED, "reason": onlooker.reason, "metrics": onlooker.sight.alone}
+        outcome = {"status": Status.STOPPED, "reason": onlooker.reason, "metrics": onlooker.sight.alone, "flags": flags}
         return self._record(key, reply.body, **outcome, details=details, raw=raw)
 
     def refusal(self, key: Mapping[str, Any], reason: str) -> Measurement:
@@ -170,6 +185,31 @@ class Records:
         if is_reference and self.reference_file() is None:
             self._store.set_fact(f"reference {self._task.reference_key}", file)
         return self._quality_book.metrics(file, self.reference_file()), file
+
+    def _remember_as_given(self, key: Mapping[str, Any], quality: Mapping[str, float]) -> None:
+        """Keep what a model as given can do, from the first of its own measurements that ran through."""
+        as_given = key["phase"] == Phase.BASELINE or key["configuration"]["recipe"].get("precision") in _AS_GIVEN
+        if as_given and self._store.fact(self._as_given(key)) is None:
+            self._store.set_fact(self._as_given(key), quality)
+
+    def _as_given(self, key: Mapping[str, Any]) -> str:
+        """Names the quality of a model as given on samples prepared in the same way, input size included."""
+        configuration = Configuration.from_canonical(key["configuration"])
+        steps = json.dumps(self._task.steps_of(configuration), sort_keys=True)
+        return f"quality as given {self._task.reference_key} {configuration.model} {steps}"
+
+    def _has_lost(self, key: Mapping[str, Any], quality: Mapping[str, float]) -> bool:
+        """Whether a variant, or a runtime, keeps less than 75 % of what its model as given has above guessing.
+
+        Where it is not known what the model as given can do on inputs of that size, nothing is said.
+        """
+        given, labels = self._store.fact(self._as_given(key)) or {}, self._task.labels
+        guessed = {"accuracy": 0.5 if labels is None else 1 / max(2, int(labels.max()) + 1)}
+        return any(
+            quality[name] - guessed.get(name, 0.0) < _LEAST_KEPT * (given[name] - guessed.get(name, 0.0))
+            for name in _TELLING
+            if name in quality and name in given
+        )
 
     def power_model(self, key: Mapping[str, Any]) -> PowerEstimate:
         """What estimates energy on the target of a key."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _COARSE_TIMER = 0.01
 _BUSY_NEIGHBOURS = 0.05
+_CPU = "cpu"  # as a level of the knob `provider`
 _SPEED_METRICS = ("latency_p50", "latency_p90", "latency_p95", "latency_p99")
 
 
@@ -73,6 +74,14 @@ def rate_metrics(calls_ns: np.ndarray[Any, Any], batch: int, rate: float) -> dic
     return metrics
 
 
+def _preparation(items_ns: np.ndarray[Any, Any]) -> Value:
+    """Median time to prepare one item."""
+    interval = block_bootstrap(items_ns, 0.5)
+    value, low, high = (edge / 1e6 for edge in (interval.value, interval.low, interval.high))
+    how = "sorted percentile, block bootstrap, one item at a time"
+    return Value(value, low, high, Source.MEASURED, how, interval.n)
+
+
 def process_metrics(
     body: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray[Any, Any]],
@@ -94,6 +103,8 @@ def process_metrics(
     metrics["memory_peak_mib"] = Value.exact(peak, "peak resident memory of one process")
     metrics["memory_model_mib"] = Value.exact(max(0.0, peak - empty), "peak less that of the empty runtime")
     metrics["size_mib"] = Value.exact(key["size_bytes"] / 2**20, "bytes of the model file")
+    if "preprocess_ns" in arrays and len(arrays["preprocess_ns"]) >= calls_needed(PERCENTILES["latency_p50"]):
+        metrics["preprocess_ms"] = _preparation(arrays["preprocess_ns"])
     if "at_rate_ns" in arrays and key["rate"] is not None:
         metrics |= rate_metrics(arrays["at_rate_ns"], key["batch"], key["rate"])
     if power is None:
@@ -107,8 +118,16 @@ def process_metrics(
     )
 
 
-def process_flags(body: Mapping[str, Any], calls_ns: np.ndarray[Any, Any]) -> tuple[str, ...]:
-    """What a reader should know before trusting a process's figures."""
+def process_flags(
+    body: Mapping[str, Any], calls_ns: np.ndarray[Any, Any], knobs: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """What a reader should know before trusting a process's figures.
+
+    Args:
+        body: The worker's ``done`` object.
+        calls_ns: The calls of its latency window.
+        knobs: The runtime's, of the configuration.
+    """
     steadiness = classify(calls_ns)
     window_s = body["window_ns"] / 1e9
     others_s = body["machine_busy_s"] - body["cpu_s"]
@@ -119,6 +138,7 @@ def process_flags(body: Mapping[str, Any], calls_ns: np.ndarray[Any, Any]) -> tu
         "background_load": others_s > _BUSY_NEIGHBOURS * window_s,
         "swap_or_fault": body["major_faults"] > 0,
         "coarse_timer": body["timer_ns"] > _COARSE_TIMER * median,
+        "partly_on_cpu": (knobs or {}).get("provider", _CPU) != _CPU and body.get("placement", {}).get(_CPU, 0) > 0,
     }
     return tuple(flag for flag, up in raised.items() if up)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,13 @@ import numpy as np
 from autoedge.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from autoedge.preprocessing.npz import Npz
+    from autoedge.bench.tasks.base import Evaluator
+    from autoedge.candidate import Configuration
+    from autoedge.models.model_inputs import ModelInputs
+    from autoedge.preprocessing.data import Data
 
 _CHUNK = 2**20
 
@@ -26,8 +30,8 @@ class Task:
     Attributes:
         data: Evaluation data, None when there are none.
         data_hash: SHA-256 of that file, empty without.
-        labels: One class number a sample, None without labels.
-        scores: By model, the output that holds one column a class; empty without data.
+        labels: One class number a sample, None without labels; of tasks that have such.
+        scores: By model, the output that counts: of a classifier that with one column a class; empty without data.
         rate: Items per second in use.
         battery_wh: Usable energy of the battery in Wh.
         idle_power: By target, watts at idle that the user states.
@@ -35,6 +39,11 @@ class Task:
         seed: For everything random.
         samples: In the evaluation data.
         reference_key: Changes with the reference's model, its outputs and the data.
+        judged_by: What outputs are judged by; None for a classifier's usual metrics on ``labels``.
+        together: By model, outputs that only count together, in the order in which a row holds them.
+        identity: Names what, beside the data, decides the quality figures; empty for a classifier.
+        inputs_of: Tells what is fed to a configuration's model; None where samples go to it as they are stored.
+        unsearched: Tells what a configuration's runtime is told beside, or instead of, its knobs.
     """
 
     data: Path | None
@@ -48,6 +57,37 @@ class Task:
     seed: int
     samples: int = 0
     reference_key: str = ""
+    judged_by: Evaluator | None = None
+    together: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    identity: str = ""
+    inputs_of: Callable[[Configuration], ModelInputs] | None = None
+    unsearched: Callable[[Configuration], Mapping[str, Any]] | None = None
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """What outputs are judged by."""
+        from autoedge.bench.tasks.classification import Classification
+
+        return self.judged_by or Classification(self.labels, self.seed)
+
+    def steps_of(self, configuration: Configuration) -> dict[str, Any]:
+        """By input, the JSON form of what is done to its samples; empty where nothing is."""
+        return {} if self.inputs_of is None else self.inputs_of(configuration).forms(configuration.knobs)
+
+    def output_of(self, model: str) -> str | list[str] | None:
+        """The output that counts, or those that only count together; None without data."""
+        several = self.together.get(model)
+        return list(several) if several else self.scores.get(model)
+
+    def counted(self, model: str) -> tuple[str, ...]:
+        """Names of the outputs that count, in the order in which a row holds them; none without data."""
+        names = self.output_of(model) or ()
+        return (names,) if isinstance(names, str) else tuple(names)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether quality is told without a reference."""
+        return self.evaluator.labelled
 
 
 def file_hash(path: Path) -> str:
@@ -66,7 +106,7 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_labels(data: Npz) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+def read_labels(data: Data) -> np.ndarray[Any, np.dtype[np.int64]] | None:
     """The labels ``y`` of evaluation data, None where there are none.
 
     Raises:

@@ -178,5 +178,5 @@ def metric_direction(column: str) -> tuple[Direction, Scale] | None:
     """Direction and scale where a column is named as one of AutoEdge's own metrics; None where it is not."""
     for metric in METRICS.values():
         if metric.key == column:
-            return metric.direction, "linear" if metric.dimension == "fraction" else "log"
+            return metric.direction, "linear" if metric.dimension in ("fraction", "number") else "log"
     return None

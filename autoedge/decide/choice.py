@@ -21,7 +21,7 @@ def objective_matrix(rows: Sequence[Mapping[str, float]], objectives: Sequence[M
     """Objectives as points to be minimised, shape (rows, objectives).
 
     What is maximised is negated. Times, bytes, energies and rates are taken on a logarithmic scale, since twice as
-    fast is the same gain anywhere; fractions as they are. An absent value becomes the worst one seen.
+    fast is the same gain anywhere; fractions and plain numbers as they are. An absent value becomes the worst one seen.
 
     Args:
         rows: Values by metric key.
@@ -30,7 +30,7 @@ def objective_matrix(rows: Sequence[Mapping[str, float]], objectives: Sequence[M
     columns = []
     for metric in objectives:
         values = np.array([row.get(metric.key, np.nan) for row in rows], float)
-        if metric.dimension != "fraction":
+        if metric.dimension not in ("fraction", "number"):
             values = np.log(np.maximum(values, np.finfo(float).tiny))
         if metric.direction == "maximize":
             values = -values

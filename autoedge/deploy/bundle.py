@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from autoedge.deploy.parts import RUNTIMES, sources
+from autoedge.deploy.parts import place_of, sources
+from autoedge.deploy.requirements import requirements
 from autoedge.errors import BundleError, StoreError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from autoedge.models.info import Tensor
 
 MANIFEST = "bundle.json"
-MODEL = "model.onnx"
 _CHUNK = 2**20
 
 
@@ -35,10 +35,11 @@ class BundleSpec:
     Attributes:
         candidate: The chosen one.
         model_file: The variant that was measured.
+        suffix: Of its kind of file: ``.onnx``.
         model_hash: SHA-256 of it, as recorded with its measurements.
         inputs: What the model takes.
         outputs: What it gives.
-        scores: Name of the output with one column a class, None where none is known.
+        scores: Name of the output that counts, of a classifier with one column a class; None where none is known.
         device: The target's, as probed.
         result: The candidate's figures.
         protocol: How they were measured; ``rate`` among its parameters where the intent states one.
@@ -48,10 +49,15 @@ class BundleSpec:
         intent: The resolved intent as YAML.
         tools: Versions of what made the bundle and its model.
         data_hash: SHA-256 of the evaluation data, empty without data.
+        task: Kind of task.
+        counted: Of all but classifiers, names of the outputs that count.
+        preprocessing: What is fed to the model, as ``autoedge.models.model_inputs`` records it; None where samples go
+            to it as they are stored.
     """
 
     candidate: Candidate
     model_file: Path
+    suffix: str
     model_hash: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
@@ -64,17 +70,23 @@ class BundleSpec:
     intent: str
     tools: Mapping[str, str]
     data_hash: str
+    task: str = "classification"
+    counted: tuple[str, ...] = ()
+    preprocessing: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        runtime = self.candidate.configuration.runtime
-        if runtime not in RUNTIMES:
-            raise BundleError(f"bundles are built for {', '.join(RUNTIMES)}, but the candidate runs on {runtime}")
+        place_of(self.candidate.configuration.runtime)
         if self.result.candidate_id != self.candidate.candidate_id:
             raise ValueError(f"a bundle holds its candidate's figures, but got those of {self.result.candidate_id}")
         if self.scores is not None and self.scores not in {tensor.name for tensor in self.outputs}:
             raise ValueError(f"scores are one of the outputs, but got {self.scores!r}")
         if self.data_hash and self.scores is None:
             raise ValueError("a candidate measured on evaluation data has an output with scores, but got none")
+
+    @property
+    def model(self) -> str:
+        """Name of the model file in the bundle."""
+        return f"model{self.suffix}"
 
 
 def build_bundle(spec: BundleSpec, folder: Path) -> None:
@@ -106,6 +118,20 @@ def build_bundle(spec: BundleSpec, folder: Path) -> None:
                 shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
         raise StoreError(f"{folder}: the bundle cannot be written: {error.strerror or error}") from error
+
+
+def remove_bundle(folder: Path) -> None:
+    """Remove a bundle of an earlier choice; anything else is left alone.
+
+    Raises:
+        StoreError: The folder cannot be written.
+    """
+    if folder.is_symlink() or not (folder / MANIFEST).is_file():
+        return
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise StoreError(f"{folder}: the earlier bundle cannot be removed: {error.strerror or error}") from error
 
 
 def _swap(fresh: Path, folder: Path, old: Path) -> None:
@@ -143,15 +169,18 @@ def _fill(folder: Path, spec: BundleSpec) -> None:
     from autoedge.deploy.readme import readme
 
     folder.mkdir()
-    found = _copy(spec.model_file, folder / MODEL)
+    found = _copy(spec.model_file, folder / spec.model)
     if found != spec.model_hash:
         raise BundleError(f"{spec.model_file}: has changed since it was measured; measure the candidate again")
-    requirements = f"{spec.candidate.configuration.runtime}=={spec.runtime_version}\nnumpy>=1.26\n"
-    texts = {**sources(), "requirements.txt": requirements.encode(), "README.md": readme(spec).encode()}
+    configuration = spec.candidate.configuration
+    steps = (spec.preprocessing or {}).get("steps", {}).values()
+    images = any(form["kind"] == "image" for form in steps)
+    needed = requirements(configuration, spec.runtime_version, images=images)
+    texts = {**sources(configuration.runtime), "requirements.txt": needed.encode(), "README.md": readme(spec).encode()}
     for place, data in texts.items():
-        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
         _write(folder / place, data)
-    hashes = {MODEL: found} | {place: hashlib.sha256(data).hexdigest() for place, data in texts.items()}
+    hashes = {spec.model: found} | {place: hashlib.sha256(data).hexdigest() for place, data in texts.items()}
     text = json.dumps(_manifest(spec, hashes), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     _write(folder / MANIFEST, text.encode() + b"\n")
     for inner in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
@@ -165,15 +194,19 @@ def _manifest(spec: BundleSpec, hashes: Mapping[str, str]) -> dict[str, Any]:
 
     configuration, result, protocol = spec.candidate.configuration, spec.result, spec.protocol
     facts = asdict(spec.device)
-    del facts["machine"], facts["wrap"]  # whose, and where things lie there; the fingerprint holds both
+    # Whose, where things lie there (the fingerprint holds both), and what else would run there.
+    del facts["machine"], facts["wrap"], facts["offers"]
     values = {
         "schema_version": SCHEMA_VERSION,
         "candidate_id": spec.candidate.candidate_id,
         "configuration": configuration.canonical,
+        "model": spec.model,
         "runtime": {"name": configuration.runtime, "version": spec.runtime_version},
         "inputs": [_tensor(tensor) for tensor in spec.inputs],
         "outputs": [_tensor(tensor) for tensor in spec.outputs],
         "scores": spec.scores,
+        "task": None if spec.task == "classification" else {"type": spec.task, "outputs": list(spec.counted)},
+        "preprocessing": spec.preprocessing,
         "target": {"name": spec.candidate.target, "fingerprint": spec.device.fingerprint, "device": facts},
         "result": {
             "phase": result.phase.value,
@@ -192,7 +225,8 @@ def _manifest(spec: BundleSpec, hashes: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:
-    return {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+    plain = {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+    return {**plain, "scale": float(tensor.scale), "zero_point": int(tensor.zero_point)}
 
 
 def _copy(source: Path, destination: Path) -> str:

@@ -9,8 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 
 _HASH = r"^[0-9a-f]{64}$"
-# Plain names one to three levels deep: nothing absolute, nothing hidden, no way up.
-_PLACE = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){0,2}$"
+# Plain names one to three levels deep: nothing absolute, nothing hidden, no way up. At most 194 characters.
+PLACE = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}){0,2}$"
+_MODEL = r"^model(\.[a-z0-9]{1,8}){1,2}$"
 _VERSION = r"^[0-9][0-9A-Za-z.+!-]{0,31}$"
 _MOST = 65_536
 
@@ -24,15 +25,19 @@ def _bounded(value: _Plain) -> _Plain:
     return value
 
 
+# A whole number and not merely equal to one, as true is.
+Version = Annotated[int, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION)]
 Hash = Annotated[str, Field(pattern=_HASH)]
 Scalar = Annotated[_Plain, AfterValidator(_bounded)]
 
 
-class _Form(BaseModel):
+class Form(BaseModel):
+    """What a file of this package looks like: these keys and no others, of these types and no others."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class ConfigurationForm(_Form):
+class ConfigurationForm(Form):
     """A configuration in its canonical form."""
 
     model: str
@@ -41,22 +46,24 @@ class ConfigurationForm(_Form):
     knobs: dict[str, Scalar]
 
 
-class RuntimeForm(_Form):
+class RuntimeForm(Form):
     """The engine that the figures were measured with."""
 
     name: str
     version: Annotated[str, Field(pattern=_VERSION)]
 
 
-class TensorForm(_Form):
+class TensorForm(Form):
     """An input or output."""
 
     name: str
     dtype: str
     shape: list[int | str | None]
+    scale: Annotated[float, Field(ge=0)] = 0.0
+    zero_point: int = 0
 
 
-class DeviceForm(_Form):
+class DeviceForm(Form):
     """The device that the figures were measured on; its machine's own id stays out."""
 
     arch: str
@@ -69,7 +76,7 @@ class DeviceForm(_Form):
     runtimes: dict[str, str]
 
 
-class TargetForm(_Form):
+class TargetForm(Form):
     """The target by its name and what is known of it."""
 
     name: str
@@ -77,7 +84,7 @@ class TargetForm(_Form):
     device: DeviceForm
 
 
-class ValueForm(_Form):
+class ValueForm(Form):
     """A figure with its interval; an estimate says so in its source."""
 
     value: float
@@ -88,7 +95,7 @@ class ValueForm(_Form):
     n: int
 
 
-class ResultForm(_Form):
+class ResultForm(Form):
     """What the candidate was measured to be."""
 
     phase: Literal["baseline", "search", "confirm"]
@@ -97,7 +104,7 @@ class ResultForm(_Form):
     metrics: dict[str, ValueForm]
 
 
-class ProtocolForm(_Form):
+class ProtocolForm(Form):
     """How it was measured."""
 
     name: str
@@ -105,7 +112,7 @@ class ProtocolForm(_Form):
     parameters: dict[str, _Plain]
 
 
-class DecisionForm(_Form):
+class DecisionForm(Form):
     """One constraint held against the candidate; further keys are for people."""
 
     model_config = ConfigDict(extra="allow")
@@ -114,23 +121,44 @@ class DecisionForm(_Form):
     outcome: Literal["met", "not met", "undecided"]
 
 
-class VerdictForm(_Form):
+class VerdictForm(Form):
     """The intent held against the candidate."""
 
     outcome: Literal["met", "not met", "undecided"]
     decisions: list[DecisionForm]
 
 
-class Manifest(_Form):
+class TaskForm(Form):
+    """What the model does, where it is no classifier."""
+
+    type: Literal["regression", "embedding", "detection", "custom"]
+    outputs: Annotated[list[str], Field(max_length=3)]
+
+
+_Size = Annotated[int, Field(ge=1, le=2**24)]
+
+
+class PreprocessingForm(Form):
+    """What is fed to the model: steps by input, the knobs that chose them, and the shape of each call."""
+
+    steps: dict[str, dict[str, Any]]
+    knobs: list[str]
+    shapes: dict[str, Annotated[list[_Size], Field(min_length=1, max_length=8)]]
+
+
+class Manifest(Form):
     """All of ``bundle.json``."""
 
-    schema_version: Literal[1]
+    schema_version: Version
     candidate_id: str
     configuration: ConfigurationForm
+    model: Annotated[str, Field(pattern=_MODEL)] = "model.onnx"
     runtime: RuntimeForm
     inputs: Annotated[list[TensorForm], Field(min_length=1)]
     outputs: Annotated[list[TensorForm], Field(min_length=1)]
     scores: str | None
+    task: TaskForm | None = None
+    preprocessing: PreprocessingForm | None = None
     target: TargetForm
     result: ResultForm
     protocol: ProtocolForm
@@ -138,7 +166,7 @@ class Manifest(_Form):
     intent: str
     tools: dict[str, str]
     data_hash: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
-    files: dict[Annotated[str, Field(pattern=_PLACE)], Hash]
+    files: dict[Annotated[str, Field(pattern=PLACE)], Hash]
 
     def plain(self) -> dict[str, Any]:
         """JSON values."""

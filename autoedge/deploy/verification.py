@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from autoedge.deploy.compare import Check, Kept, compare
 from autoedge.measurement import Source
-from autoedge.metric import METRICS, QUALITY, SUSTAINED
+from autoedge.metric import METRICS, QUALITY, SUSTAINED, TASK_METRICS, TO_REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from autoedge.deploy.read import Bundle
+    from autoedge.deploy.signature import Signed
     from autoedge.device import Device
     from autoedge.measurement import Value
 
-_TIME = frozenset({"latency_p50", "latency_p90", "latency_p95", "latency_p99", "cold_start", "throughput"})
+_TIME = frozenset(
+    {"latency_p50", "latency_p90", "latency_p95", "latency_p99", "preprocess", "cold_start", "throughput"}
+)
+_OF_MORE = {
+    **dict.fromkeys(TASK_METRICS["detection"], "it takes the intent's annotations: run its intent again"),
+    **dict.fromkeys(TASK_METRICS["custom"], "it takes the intent's own metric: run its intent again"),
+}
+"""What a bundle and its evaluation data alone do not tell."""
 _DISTURBED = ("background_load", "unsteady_warmup", "warming", "slowdown", "shifted")
 
 
@@ -49,6 +57,7 @@ class Verification:
         checks: Each recorded figure held against the new one, in the order of the table of metrics.
         comparable: Whether device and runtime version are those of the record, so that time and memory were judged.
         notes: What the reader must know.
+        signed: Who vouches for the bundle; None where it has no signature.
     """
 
     bundle: Bundle
@@ -56,6 +65,7 @@ class Verification:
     checks: tuple[Check, ...]
     comparable: bool
     notes: tuple[str, ...]
+    signed: Signed | None = None
 
     @property
     def outcome(self) -> Literal["ok", "outside", "undecided"]:
@@ -76,11 +86,12 @@ class Verification:
             "processes": self.now.processes,
             "flags": dict(self.now.flags),
             "notes": list(self.notes),
+            "signed": None if self.signed is None else asdict(self.signed),
             "checks": [asdict(check) for check in self.checks],
         }
 
 
-def judge(bundle: Bundle, now: Remeasured, notes: Sequence[str] = ()) -> Verification:
+def judge(bundle: Bundle, now: Remeasured, notes: Sequence[str] = (), signed: Signed | None = None) -> Verification:
     """Hold each recorded figure against the new one.
 
     Time and memory are judged only where device and runtime version are those of the record; quality only on the
@@ -91,10 +102,11 @@ def judge(bundle: Bundle, now: Remeasured, notes: Sequence[str] = ()) -> Verific
         bundle: With its record.
         now: What it came to.
         notes: Kept in the verification, before its own.
+        signed: Who vouches for the bundle.
     """
     differences = _differences(bundle, now.device)
     checks = tuple(_checks(bundle, now, comparable=not differences))
-    return Verification(bundle, now, checks, not differences, (*notes, *differences))
+    return Verification(bundle, now, checks, not differences, (*notes, *differences), signed)
 
 
 def _differences(bundle: Bundle, device: Device) -> list[str]:
@@ -117,6 +129,8 @@ def _checks(bundle: Bundle, now: Remeasured, *, comparable: bool) -> Iterator[Ch
             continue
         figure = None if recorded.source is Source.ESTIMATED else now.figures.get(key)
         reason = _unchecked(metric.name, recorded, labelled=now.labelled, comparable=comparable)
+        if metric.name == "preprocess" and figure is None and now.figures:
+            reason = reason or "it takes the evaluation data"
         if reason:
             yield Check(key, recorded, figure, Kept.UNCHECKED, reason)
         elif figure is None:
@@ -133,8 +147,10 @@ def _unchecked(name: str, recorded: Value, *, labelled: bool, comparable: bool) 
         return "an estimate, not a measurement"
     if name in SUSTAINED:
         return "it takes a soak: autoedge soak --bundle"
-    if name == "agreement":
+    if name in (*TO_REFERENCE, "log_loss"):
         return "it takes the outputs of the intent's reference model"
+    if name in _OF_MORE:
+        return _OF_MORE[name]
     if name in QUALITY:
         return "" if labelled else "it takes the evaluation data"
     return "" if comparable or name == "size" else "measured on another device or runtime version"

@@ -24,6 +24,7 @@ _BASELINE = re.compile(r"(.*?)\s*\bof\s+baseline", re.DOTALL)
 _LENGTH = 200
 # Conditions that a metric may be wanted under; each makes another metric: latency_p95 sustained.
 _CONDITIONS = ("sustained", "at rate")
+_NO_DROP = ("map", "map50")  # they rest on no samples that could be compared one by one
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Constraint:
         elif self.metric.dimension == "fraction":
             if not 0 <= self.limit <= 1:
                 raise RuleError(f"lies between 0 and 1 (0 % and 100 %), but got {self.limit:g}")
-        elif self.limit <= 0:
+        elif self.limit <= 0 and self.metric.dimension != "number":
             raise RuleError(f"takes a positive limit, but got {self.limit:g} {self.metric.unit}")
 
     def _check_drop(self) -> None:
@@ -157,8 +158,9 @@ def _split(text: str) -> tuple[str, Sense, str]:
 
 
 def _check_droppable(metric: Metric) -> None:
-    if metric.dimension != "fraction":
-        raise RuleError(f"drop is for fractions such as accuracy; write {metric.name} <= 110 % of baseline")
+    if metric.dimension != "fraction" or metric.name in _NO_DROP:
+        share = "<= 110 %" if metric.direction == "minimize" else ">= 95 %"
+        raise RuleError(f"drop is for fractions such as accuracy; write {metric.name} {share} of baseline")
 
 
 def _limit(text: str, metric: Metric, relative: Relative) -> float:

@@ -6,9 +6,11 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from autoedge.intent.constraint import default_decide, parts
+from autoedge.intent.resolved import COUNTED
 
 if TYPE_CHECKING:
     from autoedge.intent.constraint import Constraint
+    from autoedge.intent.inputs import InputSpec
     from autoedge.intent.resolved import Intent, Preference
 
 
@@ -29,12 +31,14 @@ def _document(intent: Intent) -> dict[str, Any]:
     document: dict[str, Any] = {
         "version": 1,
         "name": intent.name,
-        "task": {"type": intent.task},
+        "task": _task(intent),
         "models": [{"path": str(model.path), "name": model.name} for model in intent.models],
         "data": {
             "evaluation": intent.data.evaluation and str(intent.data.evaluation),
             "calibration": intent.data.calibration and str(intent.data.calibration),
+            "annotations": intent.data.annotations and str(intent.data.annotations),
         },
+        "inputs": {spec.name: _input(spec) for spec in intent.inputs},
         "targets": [
             {"name": target.address or target.name, "idle_power": _amount(target.idle_power, "W")}
             for target in intent.targets
@@ -52,7 +56,7 @@ def _document(intent: Intent) -> dict[str, Any]:
         },
         "limits": {"time": _amount(intent.limits.time_s, "s"), "memory": _amount(intent.limits.memory_mib, "MiB")},
         "search": {
-            "space": search.space,
+            "space": search.space[0] if len(search.space) == 1 else list(search.space),
             "strategy": search.strategy,
             "seed": search.seed,
             "knobs": {name: list(values) for name, values in search.knobs.items()},
@@ -61,12 +65,32 @@ def _document(intent: Intent) -> dict[str, Any]:
             "history": list(search.history) or None,
         },
         "protocol": {"preset": protocol.preset, **dict(sorted(protocol.overrides.items()))},
-        "outputs": {"scores": intent.scores},
+        "outputs": _outputs(intent),
         "lossy": "allow" if intent.lossy else None,
         "trust": intent.trust,
     }
     filled = {key: _without_none(value) for key, value in document.items()}
     return {key: value for key, value in filled.items() if value is not None and value != {}}
+
+
+def _task(intent: Intent) -> dict[str, Any]:
+    options = intent.task_options
+    custom = {"metric": options.metric, "direction": options.direction} if intent.task == "custom" else {}
+    return {"type": intent.task, "top_k": list(options.top_k) or None, **custom}
+
+
+def _outputs(intent: Intent) -> dict[str, str | None]:
+    options, counted = intent.task_options, {COUNTED[intent.task]: intent.scores}
+    if intent.task != "detection":
+        return counted
+    names = ("boxes", "classes", "box_format", "box_units", "class_numbers")
+    return {**counted, **{name: getattr(options, name) for name in names}}
+
+
+def _input(spec: InputSpec) -> dict[str, Any]:
+    """What there is to say of an input; empty lists are what is not said."""
+    form = {key: value for key, value in spec.to_json().items() if key not in {"name", "kind"} and value != []}
+    return form | ({} if spec.padding is None else {"padding": {"colour": spec.padding}})
 
 
 def _without_none(value: Any) -> Any:

@@ -21,7 +21,7 @@ def missing_for(metric: Metric, given: Callable[..., bool]) -> str | None:
         metric: What is constrained or optimised.
         given: Tells whether the intent says something under some keys.
     """
-    if metric.name in QUALITY and not given("data", "evaluation"):
+    if metric.name in (*QUALITY, "preprocess") and not given("data", "evaluation"):
         return f"{metric.name} needs evaluation data; add data: {{evaluation: FILE.npz}}"
     if metric.name in AT_RATE and not given("workload", "rate"):
         return f"{metric.name} needs workload.rate; add workload: {{rate: 2 / s}}"

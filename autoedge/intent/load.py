@@ -9,6 +9,7 @@ from autoedge.intent.problem import Problems, shown
 from autoedge.intent.tree import Node, read_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from autoedge.intent.resolved import Intent
@@ -18,8 +19,12 @@ __all__ = ["dump_resolved", "load_intent"]
 VERSION = 1
 
 
-def load_intent(path: Path) -> Intent:
+def load_intent(path: Path, trust: Iterable[Path] = ()) -> Intent:
     """The intent in a YAML file; paths in it are relative to its folder.
+
+    Args:
+        path: The file.
+        trust: Files and folders whose code may be loaded, as the command line says.
 
     Raises:
         IntentError: With all problems of the file at once, one line each:
@@ -32,7 +37,7 @@ def load_intent(path: Path) -> Intent:
     from autoedge.intent.meaning import read_meaning
     from autoedge.intent.shape import check_shape
 
-    return read_meaning(path, check_shape(root, problems), problems)
+    return read_meaning(path, check_shape(root, problems), problems, trust)
 
 
 def _check_version(root: Node, problems: Problems) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from autoedge.intent.constraint import Constraint, metric_named, read_constraint
 from autoedge.intent.fit import clash, missing_for, no_objective
-from autoedge.intent.paths import absolute_file, history_folder, surrogate_folder
+from autoedge.intent.input_meaning import read_inputs
+from autoedge.intent.paths import absolute_file, data_path, history_folder, surrogate_folder
 from autoedge.intent.problem import Loc, Problems, RuleError, shown, suggestion
 from autoedge.intent.resolved import (
     ADDRESS,
@@ -27,11 +28,13 @@ from autoedge.intent.resolved import (
     target_name,
 )
 from autoedge.intent.schema import PROTOCOL_OVERRIDES, Lexicographic, ModelItem, TargetItem
+from autoedge.intent.task import counted_output, default_objective, foreign_to, read_options, task_problems
+from autoedge.intent.trust import is_trusted
 from autoedge.intent.units import dimension_of, quantity
 from autoedge.measurement import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from autoedge.candidate import Scalar
     from autoedge.intent.schema import BatterySection, ConstraintItem
@@ -42,23 +45,25 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_LATER_TASKS = ("regression", "detection", "embedding")
 
-
-def read_meaning(path: Path, shape: Shape, problems: Problems) -> Intent:
+def read_meaning(path: Path, shape: Shape, problems: Problems, trust: Iterable[Path] = ()) -> Intent:
     """The intent that a file means.
 
     Args:
         path: Where the file lies.
         shape: Its parts of the right shape.
         problems: What is wrong so far.
+        trust: Files and folders whose code may be loaded.
 
     Raises:
         IntentError: Anything is wrong.
     """
     fields = _Reader(path.parent, shape, problems).read()
     problems.raise_if_any()
-    return Intent(path=path, **fields)
+    place = (fields["task_options"].metric or "").rpartition(":")[0]
+    trust = tuple(trust)
+    trusted = fields["trust"] and is_trusted(path, Path(place) if place.endswith(".py") else None, trust)
+    return Intent(path=path, trusted=trusted, trust_paths=tuple(trust), **fields)
 
 
 class _Reader:
@@ -69,6 +74,7 @@ class _Reader:
         self._shape = shape
         self._file = shape.file
         self._problems = problems
+        self._options = read_options(shape.file, folder)
 
     def read(self) -> dict[str, Any]:
         """The fields of the intent but its path; some are None when there are problems."""
@@ -80,6 +86,7 @@ class _Reader:
             "task": self._task(),
             "models": models,
             "data": self._data(),
+            "inputs": read_inputs(file.inputs or {}, self._wrong, intact=self._shape.intact("inputs")),
             "targets": self._targets(),
             "baseline": self._baseline(models),
             "constraints": self._constraints(),
@@ -91,9 +98,10 @@ class _Reader:
             "limits": self._limits(),
             "search": self._search(),
             "protocol": self._protocol(),
-            "scores": file.outputs.scores,
+            "scores": counted_output(file),
             "lossy": file.lossy == "allow",
             "trust": file.trust,
+            "task_options": self._options,
         }
 
     def _wrong(self, loc: Loc, message: str) -> None:
@@ -120,12 +128,14 @@ class _Reader:
         return number
 
     def _task(self) -> str:
-        task = self._file.task.type
-        if task in _LATER_TASKS:
-            self._wrong(("task", "type"), f"{task} is not supported yet; this version takes classification")
-        elif task != "classification":
-            self._wrong(("task", "type"), f"takes classification, but got {shown(task)}")
-        return task
+        for loc, message in () if self._shape.lacks("task") else task_problems(self._file, self._shape.given):
+            self._wrong(loc, message)
+        return self._file.task.type
+
+    def _unfit(self, metric: Metric) -> tuple[str | None, ...]:
+        """Why a metric cannot be asked for in this intent; all None where it can."""
+        foreign = None if self._shape.lacks("task") else foreign_to(self._file.task.type, self._options, metric)
+        return missing_for(metric, self._shape.given), foreign
 
     def _models(self) -> tuple[ModelEntry, ...]:
         if self._shape.lacks("models"):
@@ -156,11 +166,15 @@ class _Reader:
 
     def _data(self) -> DataEntry:
         data = self._file.data
-        evaluation, calibration = (
-            self._try(("data", key), absolute_file, self._folder, text) if text else None
-            for key, text in (("evaluation", data.evaluation), ("calibration", data.calibration))
+        texts = {key: getattr(data, key) for key in ("evaluation", "calibration", "annotations")}
+        return DataEntry(
+            *(
+                self._try(("data", key), absolute_file if key == "annotations" else data_path, self._folder, one)
+                if one
+                else None
+                for key, one in texts.items()
+            )
         )
-        return DataEntry(evaluation, calibration)
 
     def _targets(self) -> tuple[TargetEntry, ...]:
         entries: dict[str, TargetEntry] = {}
@@ -186,7 +200,7 @@ class _Reader:
             constraint = self._constraint(loc, item)
             if constraint is None:
                 continue
-            for message in (missing_for(constraint.metric, self._shape.given), clash(constraint, constraints)):
+            for message in (*self._unfit(constraint.metric), clash(constraint, constraints)):
                 if message:
                     self._wrong(loc, message)
             constraints.append(constraint)
@@ -209,14 +223,15 @@ class _Reader:
     def _objectives(self) -> tuple[Metric, ...]:
         names = self._file.objectives
         if names is None:
-            names = ["latency_p95", "memory_peak", *(["accuracy"] if self._shape.given("data", "evaluation") else [])]
+            usual = default_objective(self._file.task.type, self._options)
+            names = ["latency_p95", "memory_peak", *([usual] if self._shape.given("data", "evaluation") else [])]
         metrics: list[Metric] = []
         for index, name in enumerate(names):
             loc: Loc = ("objectives", index)
             metric = self._try(loc, metric_named, name)
             if metric is None:
                 continue
-            for message in (missing_for(metric, self._shape.given), no_objective(metric)):
+            for message in (*self._unfit(metric), no_objective(metric)):
                 if message:
                     self._wrong(loc, message)
             if metric in metrics:
@@ -298,7 +313,7 @@ class _Reader:
         time = self._amount(("limits", "time"), limits.time, "time", "s")
         return Limits(time, self._amount(("limits", "memory"), limits.memory, "bytes"))
 
-    def _search(self) -> SearchEntry:
+    def _search(self) -> SearchEntry | None:
         search = self._file.search
         knobs: dict[str, tuple[Scalar, ...]] = {}
         for name, value in (search.knobs or {}).items():
@@ -310,16 +325,31 @@ class _Reader:
                     self._wrong(loc, f"each value stands once, but {shown(one)} stands here again")
                 seen.add((isinstance(one, bool), one))
             knobs[name] = values
-        space = search.space
-        if "/" in space or space.endswith((".yaml", ".yml")):
-            space = str(self._try(("search", "space"), absolute_file, self._folder, space))
+        spaces = self._spaces(search.space)
         surrogate = self._try(("search", "surrogate"), surrogate_folder, self._folder, search.surrogate)
         history = [
             self._try(("search", "history", index), history_folder, self._folder, word)
             for index, word in enumerate(search.history or [])
         ]
         known = tuple(word for word in history if word is not None)
-        return SearchEntry(space, search.strategy, search.seed, knobs, search.racing, surrogate or "none", known)
+        if spaces is None:
+            return None
+        return SearchEntry(spaces, search.strategy, search.seed, knobs, search.racing, surrogate or "none", known)
+
+    def _spaces(self, written: str | list[str]) -> tuple[str, ...] | None:
+        """Names as they are, paths made absolute."""
+        found: list[str] = []
+        for index, text in enumerate([written] if isinstance(written, str) else written):
+            loc: Loc = ("search", "space") if isinstance(written, str) else ("search", "space", index)
+            is_path = "/" in text or text.endswith((".yaml", ".yml"))
+            path = self._try(loc, absolute_file, self._folder, text) if is_path else text
+            if path is None:
+                return None
+            if str(path) in found:
+                self._wrong(loc, f"each search space stands once, but {shown(text)} stands here again")
+                return None
+            found.append(str(path))
+        return tuple(found)
 
     def _protocol(self) -> ProtocolEntry:
         protocol = self._file.protocol

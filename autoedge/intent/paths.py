@@ -22,6 +22,18 @@ def absolute_file(folder: Path, text: str) -> Path:
     return _there(folder, text, "file")
 
 
+def data_path(folder: Path, text: str) -> Path:
+    """Samples: a file, or a folder of images.
+
+    Raises:
+        RuleError: It leads to neither.
+    """
+    try:
+        return _there(folder, text, "folder")
+    except RuleError:
+        return _there(folder, text, "file")
+
+
 def surrogate_folder(folder: Path, text: str) -> str:
     """``default`` and ``none`` as they are; anything else is a folder, relative to the intent's.
 

@@ -13,10 +13,22 @@ if TYPE_CHECKING:
 
     from autoedge.candidate import Scalar
     from autoedge.intent.constraint import Constraint
-    from autoedge.metric import Metric
+    from autoedge.intent.inputs import InputSpec
+    from autoedge.metric import Direction, Metric
 
+BoxFormat = Literal["xyxy", "xywh", "cxcywh", "yxyx"]
+BoxUnits = Literal["pixel", "relative"]
+ClassNumbers = Literal["category_id", "index"]
 Preset = Literal["quick", "standard", "strict", "paper-2507.23093"]
 NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+COUNTED = {
+    "classification": "scores",
+    "regression": "values",
+    "embedding": "embedding",
+    "detection": "scores",
+    "custom": "values",
+}
+"""By task, what an intent calls the one output that counts."""
 ADDRESS = r"ssh://(?:\w[\w.-]{0,63}@)?(?:[A-Za-z0-9][\w.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?"
 """User and host never begin with a hyphen, since they become words of a command line."""
 
@@ -54,10 +66,36 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class DataEntry:
-    """The files with the user's samples, where given."""
+    """The user's samples, where given: an npz file, a folder of images, or a CSV that lists images."""
 
     evaluation: Path | None
     calibration: Path | None
+    annotations: Path | None = None
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """What an intent says of its task beyond its kind.
+
+    Attributes:
+        top_k: Classification: counts of highest scores among which the label may be.
+        metric: Custom: ``/path/module.py:function``, ``module:function``, or the name of an installed metric.
+        direction: Custom: which way is better.
+        boxes: Detection: name of the output with boxes, samples x boxes x 4.
+        classes: Detection: name of the output with their classes; None where there is one class.
+        box_format: Detection: what the four numbers of a box are.
+        box_units: Detection: pixels of the annotated image, or shares of its width and height.
+        class_numbers: Detection: ids of categories, or places in the order of the ids.
+    """
+
+    top_k: tuple[int, ...] = ()
+    metric: str | None = None
+    direction: Direction = "maximize"
+    boxes: str | None = None
+    classes: str | None = None
+    box_format: BoxFormat = "xyxy"
+    box_units: BoxUnits = "pixel"
+    class_numbers: ClassNumbers = "category_id"
 
 
 @dataclass(frozen=True)
@@ -143,7 +181,7 @@ class SearchEntry:
     """Where and how to search.
 
     Attributes:
-        space: ``default``, or the name or path of a search space.
+        space: Search spaces, each once: ``default``, names and paths.
         strategy: Name of the strategy.
         seed: Of everything random.
         knobs: Allowed values by knob; one value fixes it. The space says which knobs there are.
@@ -152,7 +190,7 @@ class SearchEntry:
         history: ``DIR`` or ``DIR:target,target``: campaigns to start from as well.
     """
 
-    space: str
+    space: tuple[str, ...]
     strategy: str
     seed: int
     knobs: Mapping[str, tuple[Scalar, ...]]
@@ -161,6 +199,8 @@ class SearchEntry:
     history: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.space or len(set(self.space)) < len(self.space):
+            raise ValueError(f"a search has at least one space, each once, but got {self.space}")
         empty = [name for name, values in self.knobs.items() if not values]
         if empty:
             raise ValueError(f"a knob has at least one value, but {empty[0]} has none")
@@ -185,9 +225,10 @@ class Intent:
     Attributes:
         path: The file it was read from; two intents that differ in nothing else are equal.
         name: Names the run.
-        task: Kind of task: ``classification``.
+        task: Kind of task, a key of ``autoedge.metric.TASK_METRICS``.
         models: Models to choose from.
         data: Evaluation and calibration files.
+        inputs: How samples become the models' inputs, and at which sizes.
         targets: Devices to measure on.
         baseline: Name of the reference model.
         constraints: What must be kept.
@@ -199,9 +240,12 @@ class Intent:
         limits: What one measurement may use.
         search: Where and how to search.
         protocol: How to measure.
-        scores: Name of the output with the class scores, where given.
+        scores: Name of the output that counts (class scores, values, an embedding), where given.
         lossy: Whether lossy variants are allowed without evaluation data.
         trust: Whether foreign code may be loaded; the command line must agree.
+        task_options: What is said of the task beyond its kind.
+        trusted: Whether the command line agreed to the metric's code.
+        trust_paths: Files and folders whose code may be loaded, as the command line says.
     """
 
     path: Path = field(compare=False)
@@ -223,6 +267,10 @@ class Intent:
     scores: str | None
     lossy: bool
     trust: bool
+    inputs: tuple[InputSpec, ...] = ()
+    task_options: TaskOptions = TaskOptions()
+    trusted: bool = field(default=False, compare=False)
+    trust_paths: tuple[Path, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         _check_name("the name of an intent", self.name)

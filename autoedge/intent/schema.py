@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from autoedge.intent.resolved import NAME, Preset
-from autoedge.metric import METRICS
+from autoedge.metric import METRICS, TASK_METRICS
 
 _ENTRIES = 100  # in a list; an intent is written by hand
 _CHARACTERS = 4096  # in a text; the longest path of Linux
@@ -31,6 +31,11 @@ def _either(rule: str) -> Discriminator:
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=_CHARACTERS), Tag("text")]
+_Texts = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=_CHARACTERS)]],
+    Field(min_length=1, max_length=_ENTRIES),
+    Tag("list"),
+]
 _Number = Annotated[float, Tag("number")]
 _Flag = Annotated[bool, Tag("flag")]
 _Exact = Annotated[int | float, Tag("number")]
@@ -60,7 +65,18 @@ class Section(BaseModel):
 class TaskSection(Section):
     """What the models do."""
 
-    type: Annotated[str, Field(description="Kind of task.", json_schema_extra={"enum": ["classification"]})]
+    type: Annotated[str, Field(description="Kind of task.", json_schema_extra={"enum": list(TASK_METRICS)})]
+    top_k: Annotated[
+        list[Literal[1, 3, 5, 10]] | None,
+        Field(min_length=1, max_length=_ENTRIES, description="Classification: also top-3, top-5 or top-10 accuracy."),
+    ] = None
+    metric: Annotated[
+        str | None,
+        Field(min_length=1, max_length=_CHARACTERS, description="Custom: module:function, or an installed metric."),
+    ] = None
+    direction: Annotated[
+        Literal["maximize", "minimize"] | None, Field(description="Custom: which way is better; maximize by default.")
+    ] = None
 
 
 class ModelItem(Section):
@@ -71,10 +87,78 @@ class ModelItem(Section):
 
 
 class DataSection(Section):
-    """Samples as npz files: x (or one array for each input) and labels y, first axis = samples."""
+    """Samples: an npz file (x or one array for each input, labels y), a folder of images, or a CSV of path,label."""
 
     evaluation: Annotated[Path | None, Field(description="Samples that accuracy is measured on.")] = None
     calibration: Annotated[Path | None, Field(description="Samples that static quantisation is calibrated on.")] = None
+    annotations: Annotated[
+        Path | None,
+        Field(description="Detection: the boxes to find, in COCO's form (JSON); images in the samples' order."),
+    ] = None
+
+
+_Whole = Annotated[int, Tag("number")]
+_Sizes = Annotated[
+    list[Annotated[_Whole | _Text, _either("takes pixels such as 48, or height x width such as 48x64")]],
+    Field(min_length=1, max_length=_ENTRIES),
+    Tag("list"),
+]
+_Lengths = Annotated[list[int], Field(min_length=1, max_length=_ENTRIES), Tag("list")]
+_Numbers = Annotated[list[float], Field(min_length=1, max_length=_ENTRIES), Tag("list")]
+_PerChannel = Annotated[_Number | _Numbers, _either("takes a number, or a list of one for each channel")]
+
+
+class PaddingSection(Section):
+    """What is around an image that keeps its proportions."""
+
+    colour: Annotated[float, Field(description="Value of the ground, as in the data: 0 to 255 for 8 bits.")] = 0
+
+
+class InputSection(Section):
+    """How samples become one input of a model: as images (size to data_layout), or as tokens (length to mask)."""
+
+    size: Annotated[
+        Annotated[_Whole | _Text | _Sizes, _either("takes one size or a list of them")] | None,
+        Field(description="Image sizes to search: 48, or 48x64 for height x width."),
+    ] = None
+    layout: Annotated[Literal["NCHW", "NHWC"] | None, Field(description="By default what the model's shape says.")] = (
+        None
+    )
+    colour: Annotated[
+        Literal["RGB", "BGR", "grey"] | None, Field(description="By default grey for one channel, RGB for three.")
+    ] = None
+    resize: Annotated[
+        Literal["nearest", "bilinear", "bicubic", "box", "lanczos"] | None, Field(description="bilinear unless said.")
+    ] = None
+    antialias: Annotated[bool | None, Field(description="Average what becomes one pixel; true unless said.")] = None
+    padding: Annotated[PaddingSection | None, Field(description="Keep proportions on a plain ground.")] = None
+    crop: Annotated[float | None, Field(gt=0, le=1, description="Share of the middle that is kept.")] = None
+    scale: Annotated[
+        Annotated[_Number | _Text, _either("takes a number or a fraction such as 1/255")] | None,
+        Field(description="Factor, such as 1/255; 1 unless said."),
+    ] = None
+    mean: Annotated[_PerChannel | None, Field(description="Taken off after scale.")] = None
+    std: Annotated[_PerChannel | None, Field(description="Divided by after mean.")] = None
+    dtype: Annotated[
+        Literal["float32", "float16", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64"] | None,
+        Field(description="What the model is given; float32 unless said."),
+    ] = None
+    data_layout: Annotated[
+        Literal["NHWC", "NCHW"] | None, Field(description="Axes of images in npz files; NHWC unless said.")
+    ] = None
+    length: Annotated[
+        Annotated[_Whole | _Lengths, _either("takes one length or a list of them")] | None,
+        Field(description="Sequence lengths to search."),
+    ] = None
+    pad: Annotated[float | None, Field(description="Stands for no token; 0 unless said.")] = None
+    side: Annotated[Literal["right", "left"] | None, Field(description="Where padding is; right unless said.")] = None
+    truncate: Annotated[
+        Literal["right", "left"] | None, Field(description="Which end is cut off; right unless said.")
+    ] = None
+    mask: Annotated[
+        str | None,
+        Field(min_length=1, max_length=_CHARACTERS, description="Input that takes 1 for tokens, 0 for padding."),
+    ] = None
 
 
 class TargetItem(Section):
@@ -139,7 +223,10 @@ class LimitsSection(Section):
 class SearchSection(Section):
     """Where and how to search."""
 
-    space: Annotated[Path, Field(description="default, or the name or path of a search space.")] = "default"
+    space: Annotated[
+        Annotated[_Text | _Texts, _either("takes default, the name or path of a search space, or a list of them")],
+        Field(description="default, the name or path of a search space, or several of these."),
+    ] = "default"
     strategy: Annotated[Strategy, Field(description="How the next measurement is chosen.")] = "surrogate"
     seed: Annotated[int, Field(ge=0, lt=1 << 32, description="Of everything random.")] = 0
     knobs: Annotated[
@@ -192,6 +279,30 @@ class OutputsSection(Section):
     scores: Annotated[
         str | None, Field(min_length=1, max_length=_CHARACTERS, description="Name of the output with the class scores.")
     ] = None
+    values: Annotated[
+        str | None,
+        Field(min_length=1, max_length=_CHARACTERS, description="Regression, custom: the output that counts."),
+    ] = None
+    embedding: Annotated[
+        str | None, Field(min_length=1, max_length=_CHARACTERS, description="Embedding: name of the output with it.")
+    ] = None
+    boxes: Annotated[
+        str | None, Field(min_length=1, max_length=_CHARACTERS, description="Detection: name of the output with boxes.")
+    ] = None
+    classes: Annotated[
+        str | None, Field(min_length=1, max_length=_CHARACTERS, description="Detection: the output with their classes.")
+    ] = None
+    box_format: Annotated[
+        Literal["xyxy", "xywh", "cxcywh", "yxyx"] | None, Field(description="Detection: the four numbers of a box.")
+    ] = None
+    box_units: Annotated[
+        Literal["pixel", "relative"] | None,
+        Field(description="Detection: pixels of the annotated image, or shares of it."),
+    ] = None
+    class_numbers: Annotated[
+        Literal["category_id", "index"] | None,
+        Field(description="Detection: what a class number is: a category's id, or its place in order of the ids."),
+    ] = None
 
 
 class IntentFile(Section):
@@ -211,6 +322,10 @@ class IntentFile(Section):
         Field(min_length=1, max_length=_ENTRIES, description="Models to choose from."),
     ]
     data: Annotated[DataSection, Field(description="Samples of the task.")] = DataSection()
+    inputs: Annotated[
+        dict[str, InputSection] | None,
+        Field(min_length=1, max_length=_ENTRIES, description="How samples become the models' inputs, by input."),
+    ] = None
     targets: Annotated[
         list[
             Annotated[

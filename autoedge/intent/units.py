@@ -60,6 +60,7 @@ _SPELLINGS: Mapping[Dimension, Mapping[str, str]] = {
     "rate": _same("Hz kHz ips")
     | {f"{items}/{unit}": f"1/{unit}" for unit in ("ms", "s", "sec", "min", "h", "d") for items in ("", "1", "items")},
     "fraction": {"%": "percent", "percent": "percent"},
+    "number": {},
     "charge": _same("mAh Ah"),
     "voltage": _same("mV V"),
 }
@@ -75,6 +76,7 @@ _NAMES: Mapping[Dimension, str] = {
     "power": "a power",
     "rate": "a rate",
     "fraction": "a fraction or a percentage",
+    "number": "a plain number",
     "charge": "a charge",
     "voltage": "a voltage",
 }
@@ -89,7 +91,7 @@ def quantity(text: str | float, dimension: Dimension, unit: str | None = None) -
     """The number behind ``20 ms``, ``64 MiB``, ``1 %`` or ``2 / s``.
 
     Args:
-        text: As the user wrote it; a bare number is only accepted for fractions.
+        text: As the user wrote it; a bare number is accepted for fractions and plain numbers, which have no unit.
         dimension: What it must be.
         unit: Unit of the returned number; by default ms, MiB, mJ, W, 1/s, Ah, V, or the plain fraction.
 
@@ -99,7 +101,7 @@ def quantity(text: str | float, dimension: Dimension, unit: str | None = None) -
     unit = unit or _UNITS.get(dimension, "")
     number, spelling = _split(text, dimension)
     if not spelling:
-        if dimension != "fraction":
+        if dimension not in ("fraction", "number"):
             raise RuleError(
                 f"takes {_NAMES[dimension]} with its unit, but got {shown(text)}; write {number} {spaced(unit)}"
             )
@@ -147,6 +149,8 @@ def _hint(spelling: str, dimension: Dimension) -> str:
     if any(spelling in spellings for spellings in _SPELLINGS.values()):
         return ""  # a good unit of another kind: the rule has said it
     known = _SPELLINGS[dimension]
+    if not known:
+        return "; write it without a unit"
     near = nearest(spelling, known, _SIMILAR_UNIT)
     hint = (
         f"did you mean {spaced(near)}?"

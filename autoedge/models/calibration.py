@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from autoedge.errors import DataError, ModelError
+from autoedge.preprocessing.data import open_data
 from autoedge.preprocessing.fit import fit_array
-from autoedge.preprocessing.npz import Npz
+from autoedge.preprocessing.inputs import Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from autoedge.models.info import Tensor
 
@@ -22,23 +24,22 @@ _BATCH = 32
 _GROUP_BYTES = 2**30
 
 
-def feeds(path: Path, inputs: Sequence[Tensor], batch: int | None) -> list[Feed]:
+def feeds(
+    path: Path, inputs: Sequence[Tensor], batch: int | None, steps: Mapping[str, Any] | None = None
+) -> list[Feed]:
     """Equal batches that cover all samples; the last one reaches back over samples already used to be full.
 
     Args:
-        path: npz file, ``x`` or one array for each input, first axis samples.
+        path: npz file, ``x`` or one array for each input, first axis samples; or an archive of images.
         inputs: What the model takes.
         batch: The only size that it takes; None when any will do.
+        steps: By input, what is done to its samples, see ``autoedge.preprocessing.inputs``.
 
     Raises:
         ModelError: The data do not fit the model.
     """
     try:
-        archive = Npz(path)
-        names = archive.match([tensor.name for tensor in inputs])
-        arrays = {
-            tensor.name: fit_array(archive.whole(names[tensor.name]), tensor.shape, tensor.dtype) for tensor in inputs
-        }
+        arrays = _arrays(path, inputs, Inputs(steps))
     except DataError as error:
         raise ModelError(f"its calibration data do not fit: {error}") from error
     count = min(len(array) for array in arrays.values())
@@ -50,6 +51,24 @@ def feeds(path: Path, inputs: Sequence[Tensor], batch: int | None) -> list[Feed]
             raise ModelError(f"calibration data must be finite, but those for '{name}' in {path} are not")
     starts = [min(start, count - size) for start in range(0, count, size)]
     return [{name: array[start : start + size] for name, array in arrays.items()} for start in starts]
+
+
+def _arrays(path: Path, inputs: Sequence[Tensor], prepare: Inputs) -> Feed:
+    """By input, all samples as the model takes them."""
+    data = open_data(path)
+    lengths = {name: header.shape[0] for name, header in data.arrays.items()}
+    try:
+        names = prepare.match([tensor.name for tensor in inputs], lengths)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    arrays = {}
+    for tensor in inputs:
+        array = names[tensor.name]
+        pieces = [prepare.prepared(tensor.name, piece) for piece in data.rows(array, _BATCH)]
+        if not pieces:
+            raise ModelError(f"calibration needs at least 1 samples, but {path} has 0")
+        arrays[tensor.name] = fit_array(np.concatenate(pieces), tensor.shape, tensor.dtype)
+    return arrays
 
 
 def groups(batches: Sequence[Feed], item_bytes: int | None) -> Iterator[Sequence[Feed]]:

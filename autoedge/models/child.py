@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -20,13 +20,13 @@ from typing import IO, TYPE_CHECKING, Any
 from autoedge.errors import ModelError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _log = logging.getLogger(__name__)
 _POLL_MS = 20
 _EXIT_GRACE_S = 5.0
 _REPLY_BYTES = 16 * 2**20
-_LOGGED_BYTES = 4000
+_LOGGED_BYTES = 8000
 _ROOT = str(Path(__file__).parents[2])
 
 
@@ -65,6 +65,32 @@ def run(worker: str, job: Mapping[str, Any], *, subject: Path, role: str, limits
         ModelError: The worker refused the file, crashed, or went beyond the limits.
         StoreError: The disk is full or cannot be written.
     """
+    with started(worker, job, subject) as (process, replies):
+        reply = _listen(process, replies, limits)
+        if isinstance(reply, bytes):
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_EXIT_GRACE_S)
+    if isinstance(reply, str):
+        raise ModelError(f"{subject}: the {role} {reply}")
+    answer = _answer(reply)
+    if answer is None:
+        raise ModelError(f"{subject}: the {role} {how_it_ended(process.returncode)}")
+    if "storage" in answer:
+        raise StoreError(f"{subject}: the {role} could not write its files: {answer['storage']}")
+    if "refused" in answer:
+        raise ModelError(f"{subject}: {answer['refused']}")
+    return answer["result"]
+
+
+@contextmanager
+def started(worker: str, job: Mapping[str, Any], subject: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """A fresh process at its job, and what it answers; it is killed at the end, and what it printed is logged.
+
+    Args:
+        worker: Module that takes the job, see ``worker.begun``.
+        job: JSON values.
+        subject: The file that the log names.
+    """
     receive, send = os.pipe()
     with tempfile.TemporaryFile() as noise, os.fdopen(receive, "rb", buffering=0) as replies:
         try:
@@ -73,23 +99,10 @@ def run(worker: str, job: Mapping[str, Any], *, subject: Path, role: str, limits
             os.close(send)
         try:
             _hand_over(process, job)
-            reply = _listen(process, replies, limits)
-            if isinstance(reply, bytes):
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_EXIT_GRACE_S)
+            yield process, replies
         finally:
             _kill(process)
             _log_noise(noise, subject)
-    if isinstance(reply, str):
-        raise ModelError(f"{subject}: the {role} {reply}")
-    answer = _answer(reply)
-    if answer is None:
-        raise ModelError(f"{subject}: the {role} {_how_it_ended(process.returncode)}")
-    if "storage" in answer:
-        raise StoreError(f"{subject}: the {role} could not write its files: {answer['storage']}")
-    if "refused" in answer:
-        raise ModelError(f"{subject}: {answer['refused']}")
-    return answer["result"]
 
 
 def _start(worker: str, send: int, noise: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -156,7 +169,8 @@ def _answer(reply: bytes) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def _how_it_ended(code: int) -> str:
+def how_it_ended(code: int) -> str:
+    """Why a process without an answer ended, as the end of a sentence."""
     if code == -signal.SIGKILL:
         return "was killed from outside, most likely because memory ran out"
     if code < 0:
@@ -165,7 +179,7 @@ def _how_it_ended(code: int) -> str:
 
 
 def _log_noise(noise: IO[bytes], subject: Path) -> None:
-    noise.seek(0)
-    said = noise.read(_LOGGED_BYTES).decode("utf-8", "replace").strip()
+    noise.seek(max(0, noise.seek(0, os.SEEK_END) - _LOGGED_BYTES))  # its last words tell most
+    said = noise.read().decode("utf-8", "replace").strip()
     if said:
         _log.debug("while working on %s: %s", subject, said)

@@ -21,11 +21,15 @@ class Tensor:
         dtype: Numpy name, ``float32``; ``str`` for strings.
         shape: One entry a dimension: an int is fixed, a str is a named free dimension, None an unnamed free one. Empty
             for a scalar, and for an output whose number of dimensions is unknown.
+        scale: Of integers that stand for real numbers, real = scale * (integer - zero_point); 0 for plain values.
+        zero_point: The integer that stands for 0.
     """
 
     name: str
     dtype: str
     shape: tuple[int | str | None, ...]
+    scale: float = 0.0
+    zero_point: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ class ModelInfo:
         sha256: Of the file's bytes; with external data, of the SHA-256 digests of the model file and of its data files
             in the order of their names.
         size_bytes: Of the model file and its data files.
-        ir_version: Version of the file format.
-        opset: Version of ONNX's default operator set; 0 when the model imports none.
+        ir_version: Version of the file format; 0 where it has none.
+        opset: Version of the default operator set of ONNX or OpenVINO; 0 where the model imports none.
         precision: ``fp32``, ``fp16``, ``bf16``, ``fp64``: the type of most parameters; ``int8`` when it has operators
             that quantise, ``int4`` when it has weights of 4 bits.
         inputs: Without initialisers that old files list among them.
@@ -52,6 +56,7 @@ class ModelInfo:
             operators run in file order, each in memory of its own, for the same one item. None where a shape is
             unknown.
         operators: How often each occurs, subgraphs and functions included; ``domain.Name`` outside ONNX's own domains.
+        format: Suffix of the kind of file, ``.onnx``.
     """
 
     sha256: str
@@ -65,6 +70,7 @@ class ModelInfo:
     macs: int | None
     activation_peak_bytes: int | None
     operators: Mapping[str, int]
+    format: str = ".onnx"
 
     def __post_init__(self) -> None:
         if not _SHA256.fullmatch(self.sha256):
@@ -91,7 +97,7 @@ class ModelInfo:
     def from_dict(cls, values: Mapping[str, Any]) -> ModelInfo:
         """The inverse of ``to_dict``, also after a round trip through JSON."""
         tensors = {
-            key: tuple(Tensor(each["name"], each["dtype"], tuple(each["shape"])) for each in values[key])
+            key: tuple(Tensor(**{**each, "shape": tuple(each["shape"])}) for each in values[key])
             for key in ("inputs", "outputs")
         }
         return cls(**{**values, **tensors, "operators": dict(values["operators"])})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from autoedge.errors import ModelError
 from autoedge.models import child
 from autoedge.models.child import DEFAULT, Limits
+from autoedge.models.formats import FORMATS
 from autoedge.models.info import ModelInfo
 
 if TYPE_CHECKING:
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def inspect_model(path: Path, *, limits: Limits = DEFAULT) -> ModelInfo:
-    """What is known of an ONNX model: inputs, outputs, operators, parameters, computation, memory.
+    """What is known of a model: inputs, outputs, operators, parameters, computation, memory.
 
     The file is parsed in a child process and never executed.
 
     Args:
-        path: The model file.
+        path: The model file; its suffix tells its format, and without a known one it is taken for ONNX.
         limits: Beyond them the child is stopped.
 
     Raises:
@@ -28,7 +29,10 @@ def inspect_model(path: Path, *, limits: Limits = DEFAULT) -> ModelInfo:
     """
     if not path.is_file():
         raise ModelError(f"{path}: the model {'is not a file' if path.exists() else 'does not exist'}")
-    answer = child.run(
-        "autoedge.models.inspector", {"model": str(path.absolute())}, subject=path, role="inspector", limits=limits
-    )
+    suffix = path.suffix.lower()
+    job = {"model": str(path.absolute()), "format": suffix if suffix in FORMATS else ".onnx"}
+    missing = FORMATS[job["format"]].missing
+    if missing:
+        raise ModelError(f"{path}: {missing}")
+    answer = child.run("autoedge.models.inspector", job, subject=path, role="inspector", limits=limits)
     return ModelInfo.from_dict(answer)

@@ -60,6 +60,17 @@ def read(path: Path) -> Source:
     return Source(model, digest, size, None if outside else data)
 
 
+def as_bytes(model: onnx.ModelProto) -> bytes:
+    """The model as one file.
+
+    Raises:
+        ModelError: It is too large for that.
+    """
+    if model.ByteSize() > MAX_BYTES:
+        raise ModelError(f"as one file it would have {model.ByteSize()} bytes, and ONNX allows {MAX_BYTES} (2 GiB)")
+    return bytes(model.SerializeToString(deterministic=True))
+
+
 def _bytes(path: Path) -> bytes:
     try:
         # Never wait for the other end of a pipe that lies where a file should.

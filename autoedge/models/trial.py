@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autoedge.errors import ModelError
-from autoedge.runtimes.onnxruntime import OnnxRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from autoedge.models.info import Tensor
+    from autoedge.runtimes.base import Runtime
 
     Feed = Mapping[str, np.ndarray]
 
 _NOISE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from .+? failed: ?")
 
 
-def probe(inputs: Sequence[Tensor]) -> dict[str, np.ndarray]:
-    """One item to try a model with: uniform in [0, 1) where it takes floats, else zeros; free dimensions are 1."""
+def probe(inputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """One item to try a model with: uniform in [0, 1) where it takes floats, else zeros.
+
+    Args:
+        inputs: What it takes.
+        shapes: By input; where one is missing, free dimensions are 1.
+    """
     random = np.random.default_rng(0)
     feed: dict[str, np.ndarray] = {}
     for tensor in inputs:
-        shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
+        shape = shapes.get(tensor.name) or [size if isinstance(size, int) else 1 for size in tensor.shape]
         if np.dtype(tensor.dtype).kind == "f":
             feed[tensor.name] = random.random(shape, np.float32).astype(tensor.dtype)
         else:
@@ -34,7 +40,7 @@ def probe(inputs: Sequence[Tensor]) -> dict[str, np.ndarray]:
     return feed
 
 
-def check(variant: Path, given: Path, feed: Feed, *, guessed: bool) -> None:
+def check(variant: Path, given: Path, feed: Feed, *, guessed: bool, place: str, trusted: bool = False) -> None:
     """The variant loads and runs, and is finite where the model as given is.
 
     Args:
@@ -43,13 +49,21 @@ def check(variant: Path, given: Path, feed: Feed, *, guessed: bool) -> None:
         feed: Its input.
         guessed: Free dimensions of the input were filled in blindly, so that the model as given may refuse it; then
             loading has to do.
+        place: Of the runtime's class, as the registry knows it.
+        trusted: Whether a pickle may be opened.
 
     Raises:
         ModelError: It does not.
     """
-    session = _load(variant)
+    module, _, name = place.partition(":")
+    runtime: Runtime = getattr(import_module(module), name)()
+    if runtime.version() is None:
+        return  # the target that is to run it has it; what comes of it is seen there
+    shapes = None if guessed else {key: array.shape for key, array in feed.items()}
+    knobs = {"trusted": True} if trusted else {}
+    session = _load(runtime, variant, knobs, shapes)
     try:
-        expected = _run(session if variant == given else _load(given), feed)
+        expected = _run(session if variant == given else _load(runtime, given, knobs, shapes), feed)
     except ModelError:
         if guessed:
             return
@@ -63,9 +77,9 @@ def check(variant: Path, given: Path, feed: Feed, *, guessed: bool) -> None:
             )
 
 
-def _load(path: Path) -> Any:
+def _load(runtime: Runtime, path: Path, knobs: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]] | None) -> Any:
     try:
-        return OnnxRuntime().load(path, {})
+        return runtime.load(path, knobs, shapes)
     except ModelError as error:
         raise ModelError(_NOISE.sub("", str(error))) from error
 
@@ -76,5 +90,5 @@ def _run(session: Any, feed: Feed) -> dict[str, np.ndarray]:
     try:
         values = session.bind(names)(feed)
     except Exception as error:  # the engine's errors share no base class below Exception
-        raise ModelError(f"ONNX Runtime cannot run it: {_NOISE.sub('', str(error))}") from error
+        raise ModelError(f"the runtime cannot run it: {_NOISE.sub('', str(error))}") from error
     return {name: value for name, value in zip(names, values, strict=True) if np.asarray(value).dtype.kind in "fiub"}

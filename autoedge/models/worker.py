@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from autoedge.agent.orphan import die_with_parent
 from autoedge.errors import ModelError
@@ -24,13 +24,22 @@ _LONGEST = 600
 
 
 def serve(handle: Callable[[Mapping[str, Any]], Any]) -> None:
-    """Do the job that the first line of standard input holds, answer on the descriptor of the first argument, end.
-
-    What the model's libraries print goes nowhere near the answer. The process dies with its parent, be it by the
-    kernel's signal or because standard input closes, and offers itself first when memory runs out.
+    """Do the job that this process was started for, give one answer, end.
 
     Args:
         handle: Takes the job and returns JSON values; a ``ModelError`` it raises is the answer too.
+    """
+    job, answers = begun()
+    with answers:
+        answers.write(json.dumps(_answer(handle, job)).encode())
+    os._exit(0)  # no destructor of a library gets the chance to crash after the answer
+
+
+def begun() -> tuple[dict[str, Any], IO[bytes]]:
+    """The job that the first line of standard input holds, and where answers go: the first argument's descriptor.
+
+    What the model's libraries print goes nowhere near the answers. The process dies with its parent, be it by the
+    kernel's signal or because standard input closes, and offers itself first when memory runs out.
     """
     reply, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with_parent(parent)
@@ -39,9 +48,7 @@ def serve(handle: Callable[[Mapping[str, Any]], Any]) -> None:
     _volunteer_for_the_oom_killer()
     job = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()
-    with os.fdopen(reply, "wb") as out:
-        out.write(json.dumps(_answer(handle, job)).encode())
-    os._exit(0)  # no destructor of a library gets the chance to crash after the answer
+    return job, os.fdopen(reply, "wb")
 
 
 def plain(text: str) -> str:

@@ -1,82 +1,59 @@
-"""ONNX Runtime on the CPU."""
+"""ONNX Runtime."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from autoedge.errors import ModelError
 from autoedge.runtimes.base import Port, Runtime, Session
+from autoedge.runtimes.onnx_placement import placement
+from autoedge.runtimes.onnx_probe import offered
+from autoedge.runtimes.onnx_session import opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from autoedge.runtimes.base import Call
+    from autoedge.runtimes.base import Call, Shapes
 
-_LEVELS = {
-    "disable": "ORT_DISABLE_ALL",
-    "basic": "ORT_ENABLE_BASIC",
-    "extended": "ORT_ENABLE_EXTENDED",
-    "all": "ORT_ENABLE_ALL",
-}
-_KNOBS = {"threads", "graph_level", "execution", "spinning", "arena"}
 _DTYPES = {"float": "float32", "double": "float64", "float16": "float16", "string": "str", "bool": "bool"}
-_FATAL_ONLY = 4
 
 
 class OnnxRuntime(Runtime):
-    """Microsoft's ONNX Runtime with its CPU execution provider.
+    """Microsoft's ONNX Runtime with its execution providers.
 
     Knobs: ``threads`` (intra-op), ``graph_level`` (disable, basic, extended, all), ``execution`` (sequential,
     parallel; parallel runs branches of the graph on as many inter-op threads), ``spinning`` (on, off: whether idle
-    threads busy-wait), ``arena`` (on, off: whether freed memory is kept for the next call).
+    threads busy-wait), ``arena`` (on, off: whether freed memory is kept for the next call), ``provider`` (cpu, cuda,
+    tensorrt, openvino, xnnpack, acl, nnapi, coreml, qnn: what executes the operators that it can), ``provider_fp16``
+    (on, off: whether TensorRT or CoreML may compute in float16), ``device_type`` (CPU, GPU, NPU: of OpenVINO).
     """
 
-    def version(self) -> str | None:
-        """Version of the installed package, None when it is missing."""
-        from importlib import metadata
+    packages = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-qnn")
 
-        packages = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
-        found = (next(iter(metadata.distributions(name=package)), None) for package in packages)
-        return next((distribution.version for distribution in found if distribution is not None), None)
+    def offers(self) -> dict[str, dict[str, str]]:
+        """Which of the build's providers run a tiny model here; see the base class."""
+        return offered()
 
     def prepare(self) -> None:
         """Import the engine; see the base class."""
         import onnxruntime  # noqa: F401 - the import is the point
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Shapes | None = None) -> Session:  # noqa: ARG002 - it takes any shape
         """Load a model file; see the base class."""
-        import onnxruntime as ort
-
-        unknown = sorted(set(knobs) - _KNOBS)
-        if unknown:
-            raise ModelError(f"ONNX Runtime has no knob {', '.join(unknown)}; it has {', '.join(sorted(_KNOBS))}")
-        options = ort.SessionOptions()
-        options.log_severity_level = _FATAL_ONLY
-        if "threads" in knobs:
-            options.intra_op_num_threads = int(knobs["threads"])
-        if "graph_level" in knobs:
-            options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, _LEVELS[knobs["graph_level"]])
-        if knobs.get("execution") == "parallel":
-            options.execution_mode = ort.ExecutionMode.ORT_PARALLEL
-            options.inter_op_num_threads = int(knobs.get("threads", 0))
-        if "spinning" in knobs:
-            for pool in ("intra_op", "inter_op"):
-                options.add_session_config_entry(f"session.{pool}.allow_spinning", str(int(knobs["spinning"] == "on")))
-        if "arena" in knobs:
-            options.enable_cpu_mem_arena = knobs["arena"] == "on"
-        try:
-            return _Session(ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
-        except Exception as error:  # its errors share no base class below Exception
-            raise ModelError(f"ONNX Runtime {ort.__version__} cannot load the model: {error}") from error
+        return _Session(opened(path, knobs), path, knobs)
 
 
 class _Session(Session):
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, path: Path, knobs: Mapping[str, Any]) -> None:
         self._session = session
+        self._opened_with = path, knobs
         self.inputs = [_port(node) for node in session.get_inputs()]
         self.outputs = [_port(node) for node in session.get_outputs()]
+
+    def placement(self) -> Mapping[str, int]:
+        """See the base class, and ``onnx_placement``."""
+        return placement(self._session, *self._opened_with)
 
     def bind(self, outputs: Sequence[str]) -> Call:
         """The engine's own run method with the outputs filled in: nothing between the clock and the engine."""

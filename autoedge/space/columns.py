@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from autoedge.candidate import Scalar
 
 INACTIVE = "none"
+MODEL = "model"
 TARGET = "target"
 """The knob that tells targets apart, where there are several."""
+RUNTIME = "runtime"
+"""The knob that tells runtimes apart, where there are several."""
 MOST = 5_000_000
 """Candidates of one model beyond which a space is refused before it fills the memory."""
 
@@ -38,10 +41,10 @@ class Knob:
 
 @dataclass(frozen=True)
 class Axis:
-    """A knob before enumeration: its column, and the condition under which it applies."""
+    """A knob before enumeration: its column, and the condition under which it applies; None where it never does."""
 
     knob: Knob
-    when: Mapping[str, Any]
+    when: Mapping[str, Any] | None
 
 
 def enumerate_columns(axes: Sequence[Axis], allowed: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -64,8 +67,8 @@ def enumerate_columns(axes: Sequence[Axis], allowed: Mapping[str, np.ndarray]) -
     for axis in axes:
         conditional = axis.knob.levels[0] == INACTIVE
         levels = allowed.get(axis.knob.name, np.arange(int(conditional), len(axis.knob.levels)))
-        applies = np.ones(length, bool)
-        for name, condition in axis.when.items():
+        applies = np.full(length, axis.when is not None)
+        for name, condition in (axis.when or {}).items():
             index = names.index(name)
             fits = np.array([holds(condition, level) for level in axes[index].knob.levels])
             applies &= active[index] & fits[columns[index]]

@@ -22,9 +22,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_BYTES = 2**20
 _NEEDED = ("version", "name", "runtime", "formats", "knobs")
 _FILE_KEYS = {*_NEEDED, "description"}
-_KNOB_KEYS = {"levels", "default", "part", "ordered", "when", "about"}
+_KNOB_KEYS = {"levels", "default", "part", "ordered", "probed", "when", "about"}
 _OF_TARGET = ("cores", "physical_cores")
 _TAKEN = ("model", "runtime", "target")  # they stand beside the knobs wherever a candidate is written down
+_OPEN = "open"
 _LONG, _LONGEST = 80, 400  # of what is wrong, in a message
 
 
@@ -39,6 +40,8 @@ class KnobRule:
         recipe: Whether it decides how the model file is made.
         ordered: Whether its levels are numbers whose order means something.
         when: By knob name, what that knob must be for this one to apply: a list of levels, or ``{"min": 2}``.
+        probed: Name of the runtime that says on each machine which levels it can really use; empty where all can be.
+        open: Whether a target may have levels of its own beside those that are listed.
     """
 
     name: str
@@ -47,16 +50,30 @@ class KnobRule:
     recipe: bool
     ordered: bool
     when: Mapping[str, Any]
+    probed: str = ""
+    open: bool = False
+
+    @property
+    def of_the_target(self) -> bool:
+        """Whether its levels hang on the target."""
+        return bool(self.probed) or not isinstance(self.levels, tuple)
 
     def levels_on(self, device: Device) -> tuple[Scalar, ...]:
         """The levels on a probed target."""
         if isinstance(self.levels, tuple):
-            return self.levels
+            offered = self.offers_on(device)
+            usable = (level for level in self.levels if level == self.default or offered.get(str(level)) == "")
+            own = (level for level, reason in offered.items() if self.open and not reason)
+            return tuple(dict.fromkeys([*usable, *own])) if self.probed else self.levels
         first, last = (_number(self.levels[end], device) for end in ("from", "to"))
         doubled = [min(first, last)]
         while doubled[-1] * 2 < last:
             doubled.append(doubled[-1] * 2)
         return tuple(doubled) if doubled[-1] == last else (*doubled, last)
+
+    def offers_on(self, device: Device) -> Mapping[str, str]:
+        """What the runtime said there of each level: why it cannot be used, or nothing."""
+        return device.offers.get(self.probed, {}).get(self.name, {}) if self.probed else {}
 
     def default_on(self, device: Device) -> Scalar | None:
         """The default on a probed target."""
@@ -124,11 +141,11 @@ def _parse(data: Any) -> SpaceFile:
         raise SpaceError(f"knobs must be a mapping from names to knobs, but got {_shown(data['knobs'])}")
     knobs: dict[str, KnobRule] = {}
     for name, body in data["knobs"].items():
-        knobs[name] = _knob(name, body, knobs)
+        knobs[name] = _knob(name, body, knobs, data["runtime"])
     return SpaceFile(data["name"], data["runtime"], tuple(formats), tuple(knobs.values()))
 
 
-def _knob(name: Any, body: Any, above: Mapping[str, KnobRule]) -> KnobRule:
+def _knob(name: Any, body: Any, above: Mapping[str, KnobRule], runtime: str) -> KnobRule:
     where = f"knobs.{name if isinstance(name, str) else _shown(name)}"
     if not (isinstance(name, str) and _NAME.fullmatch(name)) or name in _TAKEN:
         raise SpaceError(f"{where}: a knob's name matches {_NAME.pattern} and is none of {', '.join(_TAKEN)}")
@@ -138,8 +155,7 @@ def _knob(name: Any, body: Any, above: Mapping[str, KnobRule]) -> KnobRule:
     recipe, ordered, default = body.get("part") == "recipe", body.get("ordered", False), body.get("default")
     if "part" in body and not recipe:
         raise SpaceError(f"{where}.part can only be recipe, but got {_shown(body['part'])}")
-    if not isinstance(ordered, bool):
-        raise SpaceError(f"{where}.ordered is true or false, but got {_shown(ordered)}")
+    _flags(body, where)
     if default is not None and not _is_plain(default):
         raise SpaceError(f"{where}.default must be a plain value, but got {_shown(default)}")
     if not recipe and default is None:
@@ -149,7 +165,17 @@ def _knob(name: Any, body: Any, above: Mapping[str, KnobRule]) -> KnobRule:
     levels = _levels(body["levels"], f"{where}.levels")
     if ordered and isinstance(levels, tuple) and not all(map(_is_number, levels)):
         raise SpaceError(f"{where}.ordered takes numbers, but its levels are {', '.join(map(str, levels))}")
-    return KnobRule(name, levels, default, recipe, ordered, _conditions(body.get("when", {}), f"{where}.when", above))
+    conditions = _conditions(body.get("when", {}), f"{where}.when", above)
+    probed = runtime if body.get("probed") else ""
+    return KnobRule(name, levels, default, recipe, ordered, conditions, probed, body.get("probed") == _OPEN)
+
+
+def _flags(body: Mapping[str, Any], where: str) -> None:
+    for key in ("ordered", "probed"):
+        if not isinstance(body.get(key, False), bool) and (key, body[key]) != ("probed", _OPEN):
+            raise SpaceError(f"{where}.{key} is true or false, but got {_shown(body[key])}")
+    if body.get("probed") and not isinstance(body.get("levels"), list):
+        raise SpaceError(f"{where}.probed takes levels as a list")
 
 
 def _levels(levels: Any, where: str) -> tuple[Scalar, ...] | Mapping[str, int | str]:

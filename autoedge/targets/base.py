@@ -14,12 +14,14 @@ import numpy as np
 
 from autoedge.agent.frames import NONSENSE
 from autoedge.agent.looks import GO
+from autoedge.agent.offers import LONGEST_S
 from autoedge.errors import TargetError
 from autoedge.intent.problem import escaped
 from autoedge.meters.spec import MeterSpec
 from autoedge.meters.trace import Trace
 from autoedge.targets.clock import ClockOffset, clock_offset
 from autoedge.targets.deadline import SLOWEST, Allowed
+from autoedge.targets.deployed import SLOTS, Deployed, deployed_from
 from autoedge.targets.described import device_from, jobs_from, look_from, reading_from, reply_from
 from autoedge.targets.link import PATIENCE_S, AgentLink, LostTargetError
 
@@ -87,7 +89,8 @@ class Target(ABC):
         Raises:
             TargetError: No agent can be started there.
         """
-        answer = self._ask({"do": "hello", "version": VERSION, "runtimes": self._runtimes})
+        hello = {"do": "hello", "version": VERSION, "runtimes": self._runtimes}
+        answer = self._ask(hello, allowed=Allowed(LONGEST_S + self._patience_s))
         with self._told("does not say what it is"):
             device = device_from(answer.body.get("device", {}), self._runtimes)
         self.device = replace(device, wrap=shlex.join(self.wrap))
@@ -288,6 +291,41 @@ class Target(ABC):
     def acknowledge(self, job: str) -> None:
         """Tell the target that a reply is stored for good."""
         self._ask({"do": "ack", "job": job})
+
+    def deployed(self, folder: str, name: str, **act: Any) -> Deployed:
+        """The slots of a deployment, once something is done with them; see ``autoedge.agent.slots``.
+
+        Args:
+            folder: Of all deployments there, relative to the home folder.
+            name: Of this one.
+            act: ``act`` and what it takes: ``switch`` with ``slot``, ``bundle`` and ``instead_of``, or ``say`` with
+                ``slot`` and ``said``; nothing to only look.
+
+        Raises:
+            TargetError: It cannot be done, or the target cannot be asked.
+        """
+        body = {"do": "slots", "folder": folder, "name": name, **(act or {"act": "state"})}
+        answer = self._ask(body, allowed=Allowed(_TRANSFER_S))
+        with self._told("does not say what is deployed"):
+            return deployed_from(answer.body["state"])
+
+    def fill_slot(self, folder: str, name: str, files: Mapping[str, str], said: Mapping[str, Any]) -> str:
+        """Put a bundle into the slot that does not serve; its name.
+
+        Args:
+            folder: Of all deployments there, relative to the home folder.
+            name: Of this one.
+            files: By place in the bundle, the content hash of a file that was sent.
+            said: Kept beside the slot.
+
+        Raises:
+            TargetError: It cannot be done; says why.
+        """
+        body = {"do": "slots", "act": "fill", "folder": folder, "name": name, "files": dict(files), "said": dict(said)}
+        filled = self._ask(body, allowed=Allowed(_TRANSFER_S)).body.get("filled")
+        if filled not in SLOTS:
+            raise TargetError(f"target '{self.name}': does not say which slot it filled")
+        return str(filled)
 
     def close(self) -> None:
         """End the agent and whatever it runs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autoedge.intent.resolved import NAME
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 LOCAL = "local"
 PYTHON = "python3"
 FOLDER = ".autoedge"
+
+
+BUILTIN = "builtin"
+"""LiteRT's own kernels: what there is beside delegates."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,9 @@ class DeclaredTarget:
             ids differ.
         meter: The power meter to use; None for the best one that is found.
         idle_power_w: What it draws at rest in W, where known.
+        delegates: By name, a library there that LiteRT may load, and its options:
+            ``{"library": "libedgetpu.so.1", "options": {"device": "usb"}}``. The targets file is the user's own, so
+            that code named in it is trusted.
     """
 
     name: str
@@ -44,6 +51,7 @@ class DeclaredTarget:
     host: str | None = None
     meter: Mapping[str, Any] | None = None
     idle_power_w: float | None = None
+    delegates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name):
@@ -61,6 +69,14 @@ class DeclaredTarget:
             raise ValueError(f"words of a command are not empty, but got {[*self.wrap, *self.ssh]}")
         if self.meter is not None and not isinstance(self.meter.get("type"), str):
             raise ValueError(f"a meter has a type, but got {dict(self.meter)}")
+        self._check_delegates()
         idle = self.idle_power_w
         if idle is not None and not (math.isfinite(idle) and idle >= 0):
             raise ValueError(f"idle power is at least 0 W, but got {idle}")
+
+    def _check_delegates(self) -> None:
+        for name, delegate in self.delegates.items():
+            if not re.fullmatch(NAME, name) or name == BUILTIN:
+                raise ValueError(f"the name of a delegate matches {NAME} and is not {BUILTIN}, but got {name!r}")
+            if not str(delegate.get("library") or "").isprintable() or not delegate.get("library"):
+                raise ValueError(f"a delegate has a library, but got {dict(delegate)}")

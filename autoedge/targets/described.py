@@ -23,6 +23,8 @@ _LONGEST_REASON, _LONGEST_TRACEBACK = 10_000, 100_000
 _MACHINE = re.compile(r"[0-9a-f]{16}")
 _JOB = re.compile(r"[0-9a-f]{8,64}")
 _CHANGE = re.compile(r"[a-z_]{1,40}")
+_LEVEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_MOST_LEVELS = 64  # of a knob, and knobs of a runtime
 _MOST_CORES, _MOST_MEMORY_MIB = 2**16, 2**40
 _MOST_WAITING = 1000
 _LARGEST = 2**63
@@ -48,6 +50,7 @@ _DONE = (
     "energy_window",
     "soak",
     "evaluated",
+    "placement",
 )
 """All that ``autoedge.agent.job.run_job`` tells; anything else would stand among the host's own notes."""
 _OF_MACHINE = "machine_"
@@ -68,6 +71,9 @@ def device_from(said: Mapping[str, Any], runtimes: Mapping[str, str]) -> Device:
     for field in fields(Device):
         if field.name == "wrap":
             continue  # ours to say
+        if field.name == "offers":
+            values["offers"] = _offers(said.get("offers", {}), values["runtimes"])
+            continue
         name, value = field.name, _of(dict, "a device", said)[field.name]
         if name == "runtimes":
             offered = _of(dict, name, value)
@@ -79,6 +85,27 @@ def device_from(said: Mapping[str, Any], runtimes: Mapping[str, str]) -> Device:
     if not _MACHINE.fullmatch(values["machine"]):
         raise ValueError("machine is no hash")
     return Device(**values)
+
+
+def _offers(said: Any, runtimes: Mapping[str, str]) -> dict[str, dict[str, dict[str, str]]]:
+    """What installed runtimes offer there, by runtime, knob and level."""
+    found = _of(dict, "offers", said)
+    return {
+        runtime: {
+            knob: {level: _short(level, why) for level, why in _named("levels", levels).items()}
+            for knob, levels in _named("knobs", found[runtime]).items()
+        }
+        for runtime in runtimes
+        if runtime in found
+    }
+
+
+def _named(what: str, said: Any) -> dict[str, Any]:
+    """A mapping whose keys are names, a bearable number of them."""
+    found = _of(dict, what, said)
+    if len(found) > _MOST_LEVELS or not all(_LEVEL.fullmatch(name) for name in found):
+        raise ValueError(f"{what}: at most {_MOST_LEVELS} names are expected")
+    return found
 
 
 def reading_from(said: Any) -> int:
@@ -154,6 +181,8 @@ def _done(said: Any) -> dict[str, Any]:
     found = {name: value for name, value in _of(dict, "done", said).items() if name in _DONE}
     for name, figure in _figures("", found):
         _number(name, figure, -_LARGEST if name.startswith(_OF_MACHINE) else 0, _LARGEST)
+    for where, nodes in _named("placement", found.get("placement", {})).items():
+        _whole(where, nodes, 0, _LARGEST)
     return found
 
 

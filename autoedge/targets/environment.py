@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from autoedge.targets.declaration import DeclaredTarget
 
 # What pip installs for a runtime.
-PACKAGES = {"onnxruntime": "onnxruntime"}
-_NEEDED = ("numpy", "psutil")
+PACKAGES = {
+    "onnxruntime": ("onnxruntime",),
+    "litert": ("ai-edge-litert",),
+    "openvino": ("openvino",),
+    "scikit-learn": ("scikit-learn", "skops"),
+    "lightgbm": ("lightgbm",),
+}
+_NEEDED = ("numpy", "psutil", "pillow")  # Pillow decodes and resizes images
 _SILENCE_S = 600.0  # a large download, or a package that is built there, says nothing for long
 _CONNECT_S = 40.0
 _LONGEST_S = 4 * 3600.0  # packages that are built on a small board
@@ -48,7 +54,7 @@ def make_environment(
     unknown = [name for name in runtimes if name not in PACKAGES]
     if unknown:
         raise IntentError(f"no runtime is called {shown(unknown[0])}{suggestion(unknown[0], PACKAGES)}")
-    packages = [*_NEEDED, *(PACKAGES[name] for name in runtimes)]
+    packages = [*_NEEDED, *(package for name in runtimes for package in PACKAGES[name])]
     own = environment_python(declared)
     base = python or (PYTHON if declared.python == own else declared.python)
     request = {"folder": declared.folder, "python": base, "packages": packages}

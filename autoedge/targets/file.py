@@ -188,6 +188,21 @@ def _meter(value: Any) -> Mapping[str, Any]:
     return {str(key): _plain(one) for key, one in value.items()}
 
 
+def _delegates(value: Any) -> Mapping[str, Mapping[str, Any]]:
+    if not isinstance(value, dict):
+        raise RuleError(f"takes a mapping such as {{edgetpu: {{library: libedgetpu.so.1}}}}, but got {shown(value)}")
+    found = {}
+    for name, body in value.items():
+        plain = {"library": _plain(body)} if isinstance(body, str) else _plain(body)
+        if not isinstance(plain, dict) or not isinstance(plain.get("library"), str) or not set(plain) <= {*_DELEGATE}:
+            raise RuleError(f"delegate {shown(name)} takes library and options, but got {shown(body)}")
+        options = plain.get("options") or {}
+        if not isinstance(options, dict) or any(isinstance(one, dict | list) for one in options.values()):
+            raise RuleError(f"options of delegate {shown(name)} are plain values, but got {shown(options)}")
+        found[str(name)] = {"library": plain["library"], "options": options}
+    return found
+
+
 def _plain(value: Any) -> Any:
     """A value of the round-trip parser as one of Python's own."""
     if isinstance(value, dict):
@@ -216,6 +231,7 @@ def _line(mapping: Any, key: Any) -> int:
 
 
 _TOP = ("version", "targets")
+_DELEGATE = ("library", "options")
 _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "address": ("address", _text),
     "python": ("python", _text),
@@ -225,4 +241,5 @@ _KEYS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "host": ("host", _text),
     "meter": ("meter", _meter),
     "idle_power": ("idle_power_w", _power),
+    "delegates": ("delegates", _delegates),
 }

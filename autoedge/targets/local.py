@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoedge.errors import TargetError
+from autoedge.runtimes.own_process import code_for
 from autoedge.targets.base import Target
 from autoedge.targets.clock import SAME_CLOCK, ClockOffset
 from autoedge.targets.link import AgentLink
@@ -55,9 +56,7 @@ class LocalTarget(Target):
         return SAME_CLOCK
 
     def _start(self) -> AgentLink:
-        root = str(Path(__file__).parents[2])
-        code = f"import sys; sys.path[0] = {root!r}; from autoedge.agent.__main__ import main; main()"
-        command = [self._found(self._python, "the interpreter"), "-c", code]
+        command = [self._found(self._python, "the interpreter"), "-c", code_for("autoedge.agent.__main__")]
         if self.wrap:
             command = [self._found(self.wrap[0], "the command of wrap"), *self.wrap[1:], *command]
         self._jobs.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from bisect import bisect_right
@@ -18,14 +19,15 @@ if TYPE_CHECKING:
     from autoedge.testing.profile import T
 
 _PERIOD_S = 0.01
+_CORES = os.cpu_count() or 1
 
 
 class Following:
     """A profile that follows a process and all its descendants: power = idle + core power x busy cores.
 
-    Their CPU time is read about every 10 ms while the context is open. The power is level between two readings, so its
-    energy is exact: idle power x time + core power x CPU time. Before the first reading the device idles; behind the
-    last it goes on as between the last two.
+    Their CPU time is read about every 10 ms while the context is open, and never more of it than the cores can give.
+    The power is level between two readings, so its energy is exact: idle power x time + core power x CPU time. Before
+    the first reading the device idles; behind the last it goes on as between the last two.
 
     Args:
         pid: The process; it need not have descendants yet.
@@ -87,7 +89,10 @@ class Following:
     def _look(self) -> None:
         now = time.perf_counter()
         if now > self._times[-1]:
-            self._busy.append(max(self._busy[-1], self._family.cpu_s()))
+            # CPU time comes in ticks: two readings that lie close together may seem to hold more than the cores give.
+            # What is too much there is counted in the next piece.
+            most = self._busy[-1] + _CORES * (now - self._times[-1])
+            self._busy.append(min(max(self._busy[-1], self._family.cpu_s()), most))
             self._times.append(now)
 
     def _watts_at(self, at: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ T = TypeVar("T", float, "NDArray[np.float64]")
 
 _FORGOTTEN = 40.0
 """Time constants after which a first-order lag has forgotten where it started: exp(-40) is 4e-18."""
+_INSTANT = 1e-300  # seconds; in less nothing moves, and a slope over it is beyond numbers
 
 
 def at_each(function: Callable[[NDArray[np.float64]], NDArray[np.float64]], t: T) -> T:
@@ -186,7 +187,7 @@ class Lagged:
         early, late = (self._profile.power_w(edges[:-1] + share * widths) for share in (0.25, 0.75))
         rises = 2 * (late - early)
         for width, first, rise in zip(widths, early - rises / 4, rises, strict=True):
-            if width > 0:
+            if width > _INSTANT:
                 trail = rise / width * self._tau_s  # how far the output runs behind on a slope, in the end
                 left = self._watts - (first - trail)
                 self._watts = float(first + rise - trail + left * math.exp(-width / self._tau_s))

@@ -114,7 +114,8 @@ def _knobs(results: Sequence[StoredResult]) -> list[str]:
     for part in ("recipe", "knobs"):
         for one in results:
             names |= dict.fromkeys(getattr(one.configuration, part))
-    if len({one.runtime_version for one in results}) > 1:
+    versions = {(one.configuration.runtime, one.runtime_version) for one in results}
+    if len(versions) > len({runtime for runtime, _ in versions}):  # it tells rows of one runtime apart
         names["runtime_version"] = None
     return list(names)
 
@@ -173,5 +174,7 @@ def _about(one: StoredResult) -> dict[str, Any]:
 
 def _objective(key: str, column: pd.Series[float]) -> ObjectiveColumn:
     metric = by_key(key)
-    scale: Scale = "log" if metric.dimension != "fraction" and bool((column.dropna() > 0).all()) else "linear"
+    scale: Scale = (
+        "log" if metric.dimension not in ("fraction", "number") and bool((column.dropna() > 0).all()) else "linear"
+    )
     return ObjectiveColumn(direction=metric.direction, scale=scale)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from autoedge.candidate import Candidate
     from autoedge.measurement import Measurement
 
-Stage = Literal["prepare", "baseline", "search", "confirm", "bundle", "power", "train"]
+Stage = Literal["prepare", "baseline", "search", "confirm", "bundle", "power", "train", "deploy"]
 
 
 @dataclass(frozen=True)

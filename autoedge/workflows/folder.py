@@ -37,6 +37,8 @@ class RunFolder:
         self.verdict = root / "verdict.json"
         self.front_csv = root / "front.csv"
         self.front_json = root / "front.json"
+        self.report_html = root / "report.html"
+        self.report_md = root / "report.md"
         self.bundle = root / "bundle"
 
     def jobs(self, target: str) -> Path:

@@ -12,13 +12,15 @@ import numpy as np
 from autoedge.bench.presets import expected_seconds
 from autoedge.errors import ModelError, TargetError
 from autoedge.intent.load import load_intent
+from autoedge.space.columns import RUNTIME
 from autoedge.workflows.baseline import planned
 from autoedge.workflows.events import Note, StageBegan, silent
 from autoedge.workflows.opening import opened_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from autoedge.space.space import Space
     from autoedge.targets.base import Target
     from autoedge.workflows.events import Listener
     from autoedge.workflows.run import Run
@@ -32,10 +34,11 @@ class Plan:
     """What a run would do.
 
     Attributes:
-        candidates: In the space.
+        candidates: In the space, screened.
+        all_candidates: Those that were screened out before measuring too.
         targets: Names of the targets that can be measured on.
         by_model: Candidates by model, precision and runtime, and by target where there are several.
-        left_out: Parts that are not searched: model, what, reason, target.
+        left_out: Parts that are not searched: model, what, reason, target, and how many candidates that were.
         knobs: Levels by knob.
         baselines: Processes for baselines.
         measurements: Processes in all.
@@ -46,9 +49,10 @@ class Plan:
     """
 
     candidates: int
+    all_candidates: int
     targets: list[str]
     by_model: list[dict[str, Any]]
-    left_out: list[dict[str, str]]
+    left_out: list[dict[str, Any]]
     knobs: dict[str, list[Any]]
     baselines: int
     measurements: int
@@ -58,19 +62,26 @@ class Plan:
     out_of_budget: bool
 
 
-def plan(intent: str | Path, *, targets: str | Path | None = None, on_event: Listener = silent) -> Plan:
+def plan(
+    intent: str | Path,
+    *,
+    targets: str | Path | None = None,
+    on_event: Listener = silent,
+    trust: Iterable[str | Path] = (),
+) -> Plan:
     """Look at the space of an intent; nothing is stored, and each model is called a few times on each target only.
 
     Args:
         intent: The intent file.
         targets: The file that declares targets; by default the user's own, where there is one.
         on_event: Told what happens.
+        trust: Files and folders whose code may be loaded, where the intent says ``trust: true`` too.
 
     Raises:
         TargetError: No target can be reached.
         AutoEdgeError: What is wrong with the intent or its files.
     """
-    loaded = load_intent(Path(intent))
+    loaded = load_intent(Path(intent), map(Path, trust))
     with opened_plan(loaded, on_event, None if targets is None else Path(targets)) as (run, reached):
         on_event(StageBegan("prepare", "one probe call a model"))
         calls = {name: _probed(run, target, on_event) for name, target in reached.items()}
@@ -79,10 +90,11 @@ def plan(intent: str | Path, *, targets: str | Path | None = None, on_event: Lis
         limit = loaded.budget.time_s
         return Plan(
             candidates=len(run.space),
+            all_candidates=len(run.space) + sum(one.candidates for one in run.space.left_out),
             targets=list(reached),
             by_model=_counted(run),
             left_out=[asdict(one) for one in run.space.left_out],
-            knobs={name: list(knob.levels) for name, knob in run.space.knobs.items()},
+            knobs=_levels(run.space),
             baselines=len(planned(run)),
             measurements=loaded.budget.measurements,
             reserve=run.ledger.reserve,
@@ -92,11 +104,20 @@ def plan(intent: str | Path, *, targets: str | Path | None = None, on_event: Lis
         )
 
 
+def _levels(space: Space) -> dict[str, list[Any]]:
+    """By knob, the levels that some candidate has."""
+    used = [np.unique(column) for column in space.codes.T]
+    return {
+        name: [knob.levels[code] for code in codes]
+        for (name, knob), codes in zip(space.knobs.items(), used, strict=True)
+    }
+
+
 def _counted(run: Run) -> list[dict[str, Any]]:
     names = list(run.space.knobs)
     columns = [names.index(name) for name in ("model", "target", "precision") if name in names]
-    runtime = run.reference.configuration.runtime
-    pairs = Counter(map(tuple, run.space.codes[:, columns].tolist()))
+    codes = run.space.codes[:, columns].tolist()
+    pairs = Counter((*each, runtime) for each, runtime in zip(codes, run.space.runtimes, strict=True))
     levels = [run.space.knobs[names[column]].levels for column in columns]
     return [
         {
@@ -104,7 +125,7 @@ def _counted(run: Run) -> list[dict[str, Any]]:
             "runtime": runtime,
             "candidates": count,
         }
-        for key, count in pairs.items()
+        for (*key, runtime), count in pairs.items()
     ]
 
 
@@ -158,7 +179,7 @@ def _expected(run: Run, machines: Mapping[str, str], calls: Mapping[str, Mapping
     if not each:
         return None
     names = list(run.space.knobs)
-    recipe = [i for i, name in enumerate(names) if name in ("model", "precision", "calibration", "granularity")]
+    recipe = [i for i, name in enumerate(names) if name in {"model", RUNTIME, *run.space.recipe_knobs}]
     variants = len(np.unique(run.space.codes[:, recipe], axis=0))
     measurements = min(run.intent.budget.measurements, len(planned(run)) + run.ledger.reserve + len(run.space))
     return measurements / sum(1 / seconds for seconds in each) + min(variants, measurements) * _MAKE_A_VARIANT_S

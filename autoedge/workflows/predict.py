@@ -15,13 +15,13 @@ from autoedge.measurement import Source
 from autoedge.surrogate.saved.fitting import enough_of
 from autoedge.surrogate.saved.rows import joined, rows_of
 from autoedge.workflows.events import StageBegan, silent
-from autoedge.workflows.opening import space_file
 from autoedge.workflows.prepare import prepare
 from autoedge.workflows.ranking import lacking_in, ranked_devices, wish_of
+from autoedge.workflows.spaces import space_files
 from autoedge.workflows.unowned import unowned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from autoedge.surrogate.saved.elsewhere import Expected
     from autoedge.surrogate.saved.rows import Rows
     from autoedge.workflows.events import Listener
+    from autoedge.workflows.prepare import Prepared
     from autoedge.workflows.ranking import Wish
     from autoedge.workflows.unowned import Unowned
 
@@ -38,7 +39,9 @@ BEST = 3
 """Candidates named on each device."""
 
 
-def predict(intent: Path, history: Sequence[str], *, top: int = 10, on_event: Listener = silent) -> dict[str, Any]:
+def predict(
+    intent: Path, history: Sequence[str], *, top: int = 10, on_event: Listener = silent, trust: Iterable[Path] = ()
+) -> dict[str, Any]:
     """Rank recorded devices by what the intent's candidates are expected to do there; nothing is measured.
 
     Every figure is an estimate with the band of its held-out error. There is no verdict.
@@ -48,6 +51,7 @@ def predict(intent: Path, history: Sequence[str], *, top: int = 10, on_event: Li
         history: ``DIR`` or ``DIR:target,...``: campaigns with results of the devices.
         top: Devices ranked at most.
         on_event: Told what happens.
+        trust: Files and folders whose code may be loaded.
 
     Returns:
         The document that the command prints as JSON, see docs/predict.md.
@@ -63,23 +67,9 @@ def predict(intent: Path, history: Sequence[str], *, top: int = 10, on_event: Li
         raise IntentError(f"--top is at least 1, but got {top}")
     recorded = _recorded(history)
     on_event(StageBegan("prepare", "looking into models and data"))
-    prepared = prepare(load_intent(intent))
-    file = space_file(prepared)
+    prepared = prepare(load_intent(intent, trust))
     wish = wish_of(prepared, {metric for _, rows in recorded.values() for metric in enough_of(rows)})
-    found: dict[str, Unowned] = {}
-    not_ranked: dict[str, str] = {}
-    for name, (where, rows) in recorded.items():
-        on_event(StageBegan("train", f"learning from {name}"))
-        try:
-            one = unowned(where.target, rows, prepared, file, wish.metrics)
-        except (SurrogateError, SpaceError) as error:
-            not_ranked[name] = str(error)
-            continue
-        lacking = lacking_in(one, wish)
-        if lacking:
-            not_ranked[name] = lacking
-        else:
-            found[name] = one
+    found, not_ranked = _learned(recorded, prepared, wish, on_event)
     if not found:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in not_ranked.items())
         raise SurrogateError(f"no device can be ranked: {reasons}")
@@ -98,6 +88,28 @@ def predict(intent: Path, history: Sequence[str], *, top: int = 10, on_event: Li
         "not_ranked": [{"target": name, "reason": reason} for name, reason in not_ranked.items()],
         "not_predicted": [{"what": what, "reason": reason} for what, reason in wish.not_predicted],
     }
+
+
+def _learned(
+    recorded: Mapping[str, tuple[Recorded, Rows]], prepared: Prepared, wish: Wish, on_event: Listener
+) -> tuple[dict[str, Unowned], dict[str, str]]:
+    """What the results of each device say of the intent's candidates, or why they say too little."""
+    files = space_files(prepared)
+    found: dict[str, Unowned] = {}
+    not_ranked: dict[str, str] = {}
+    for name, (where, rows) in recorded.items():
+        on_event(StageBegan("train", f"learning from {name}"))
+        try:
+            one = unowned(where.target, rows, prepared, files, wish.metrics)
+        except (SurrogateError, SpaceError) as error:
+            not_ranked[name] = str(error)
+            continue
+        lacking = lacking_in(one, wish)
+        if lacking:
+            not_ranked[name] = lacking
+        else:
+            found[name] = one
+    return found, not_ranked
 
 
 def _recorded(words: Sequence[str]) -> dict[str, tuple[Recorded, Rows]]:

@@ -77,7 +77,7 @@ class Run:
         self.shelf = shelf
         self.tell = listener
         self.candidates = store.candidates()
-        counting = [row for row in store.measurements() if self._counts(row)]
+        counting = [self._completed(row) for row in store.measurements() if self.counts(row)]
         self.measurements = [row for row in counting if row.status is not Status.STOPPED]
         conditions = f"elapsed {self.protocol.protocol_id} {prepared.task.data_hash[:12]}"
         self._references = {name: space.default(self.intent.baseline, name) for name in self.sites}
@@ -143,7 +143,8 @@ class Run:
     def _site_of(self, candidate_id: str) -> Site:
         return self.sites[self.candidates[candidate_id].target]
 
-    def _counts(self, row: Measurement) -> bool:
+    def counts(self, row: Measurement) -> bool:
+        """Whether a stored measurement agrees with its target's device, runtime, model files, data and protocol."""
         candidate = self.candidates.get(row.candidate_id)
         if candidate is None or candidate.configuration.model not in self.prepared.infos:
             return False
@@ -151,11 +152,14 @@ class Run:
         return (
             site is not None
             and row.fingerprint == site.device.fingerprint
-            and row.runtime_version == site.runtime_version
+            and row.runtime_version == site.device.runtimes.get(candidate.configuration.runtime)
             and row.data_hash == self.prepared.task.data_hash
             and row.protocol_id == site.protocol.protocol_id
             and row.variant_key == self.shelf.key(candidate.configuration)
         )
+
+    def _completed(self, row: Measurement) -> Measurement:
+        return self.sites[row.target].bench.completed(row) if row.ok else row
 
     # -- measuring ----------------------------------------------------------------------------------------------
 

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from autoedge.decide.verdict import Outcome
 from autoedge.intent.load import load_intent
-from autoedge.report.front import front_table, write_front
 from autoedge.report.verdict import write_verdict
 from autoedge.workflows.baseline import measure_baselines
-from autoedge.workflows.building import build_for
+from autoedge.workflows.building import build_if_possible
 from autoedge.workflows.confirm import confirm
 from autoedge.workflows.crew import Crew
 from autoedge.workflows.events import Note, StageBegan, silent
 from autoedge.workflows.explore import explore
 from autoedge.workflows.opening import opened_run
-from autoedge.workflows.standing import best_first, figures, rank, verdict_document
+from autoedge.workflows.report_document import report_document
+from autoedge.workflows.report_files import write_fronts, write_reports
+from autoedge.workflows.report_standings import keep_standings
+from autoedge.workflows.standing import rank, verdict_document
 from autoedge.workflows.start import read_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from autoedge.workflows.events import Listener
@@ -40,7 +44,7 @@ class Selection:
             as in ``front.csv``.
         chosen: The chosen candidate's configuration, figures and decisions, as in ``verdict.json``.
         verdict: All of ``verdict.json``.
-        bundle: The bundle's folder.
+        bundle: The bundle's folder; None where the chosen runtime is a plugin's.
     """
 
     folder: Path
@@ -48,7 +52,7 @@ class Selection:
     front: pd.DataFrame
     chosen: dict[str, Any]
     verdict: dict[str, Any]
-    bundle: Path
+    bundle: Path | None
 
     @property
     def exit_code(self) -> int:
@@ -62,6 +66,7 @@ def select(
     out: str | Path | None = None,
     targets: str | Path | None = None,
     on_event: Listener = silent,
+    trust: Iterable[str | Path] = (),
 ) -> Selection:
     """Measure what an intent allows, and choose.
 
@@ -74,13 +79,14 @@ def select(
         out: The run folder; by default ``runs/NAME`` below the current folder.
         targets: The file that declares targets; by default the user's own, where there is one.
         on_event: Told what happens.
+        trust: Files and folders whose code may be loaded, where the intent says ``trust: true`` too.
 
     Raises:
         TargetError: No target is left; the state is saved.
         AutoEdgeError: What is wrong with the intent, its files or the folder.
         KeyboardInterrupt: Interrupted; the state is saved.
     """
-    loaded = load_intent(Path(intent))
+    loaded = load_intent(Path(intent), map(Path, trust))
     sources = read_sources(loaded)
     root = Path(out) if out is not None else Path("runs") / loaded.name
     declared_in = None if targets is None else Path(targets)
@@ -98,18 +104,13 @@ def _concluded(run: Run, crew: Crew) -> Selection:
     confirmed = confirm(run, crew)
     ranking = rank(run, confirmed)
     document = verdict_document(run, ranking)
-    rows = [figures(standing) for standing in best_first(run, ranking)]
-    table = front_table(
-        rows,
-        ranking.chosen.candidate.candidate_id,
-        ranking.reference.candidate.candidate_id,
-        elsewhere=[run.reference_on(name).candidate_id for name in run.sites],
-    )
-    write_front(table, rows, run.folder.front_csv, run.folder.front_json)
+    standings = keep_standings(run, ranking)
+    table = write_fronts(run.folder, document, standings)
     run.tell(StageBegan("bundle", str(run.folder.bundle)))
-    build_for(run, ranking.chosen, run.folder.bundle)
+    unbundled = build_if_possible(run, ranking.chosen, run.folder.bundle)
     write_verdict(document, run.folder.verdict)
-    for warning in _warnings(run):
+    write_reports(run.folder, report_document(run.folder.root, run.store, document, standings))
+    for warning in filter(None, [unbundled, *_warnings(run)]):
         run.tell(Note(warning, warning=True))
     return Selection(
         folder=run.folder.root,
@@ -117,7 +118,7 @@ def _concluded(run: Run, crew: Crew) -> Selection:
         front=table,
         chosen=document["chosen"],
         verdict=document,
-        bundle=run.folder.bundle,
+        bundle=None if unbundled else run.folder.bundle,
     )
 
 

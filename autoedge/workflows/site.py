@@ -22,7 +22,6 @@ class Site:
     Attributes:
         name: Of the target.
         device: As probed now, or at an earlier start where it cannot be reached.
-        runtime_version: Of the space's runtime there.
         protocol: Of its measurements. Targets differ in their power meter, or the idle power that the user states, and
             in nothing else, so that a target more or fewer leaves the measurements of the others as they are.
         bench: Measures there.
@@ -30,7 +29,6 @@ class Site:
 
     name: str
     device: Device
-    runtime_version: str
     protocol: Protocol
     bench: Bench
 

@@ -31,6 +31,7 @@ from autoedge.workflows.connecting import connected
 from autoedge.workflows.folder import RunFolder, cache_root
 from autoedge.workflows.metering import meter_of
 from autoedge.workflows.targets import known_target
+from autoedge.workflows.unsearched import with_libraries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -127,6 +128,7 @@ def soak(
         raise IntentError(f"--minutes: a soak lasts more than 0 minutes, but got {minutes:g}")
     found = known_target(subject.address if target is None else target, targets)
     found = replace(found, name=subject.target) if target is None else found
+    subject = replace(subject, task=with_libraries(subject.task, found.delegates))
     with _results(subject, out) as folder, _workplace(found) as (opened, metering):
         soaking = _Soaking(subject, opened, metering, minutes * _MINUTE_S, on_state)
         reply, interrupted = soaking.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from autoedge.bench.task import Task
@@ -14,14 +14,16 @@ from autoedge.models.cache import VariantCache
 from autoedge.space.space import Space
 from autoedge.store.store import Store
 from autoedge.targets.declared import LOCAL
+from autoedge.workflows.bundled import BundledModel, check_model
 from autoedge.workflows.folder import RunFolder, cache_root
-from autoedge.workflows.opening import space_file
 from autoedge.workflows.prepare import prepare
 from autoedge.workflows.show import one_beginning, show_run
+from autoedge.workflows.spaces import space_files
+from autoedge.workflows.unsearched import unsearched_by
 from autoedge.workflows.variants import VariantShelf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from autoedge.bench.bench import ReadyVariant
@@ -55,15 +57,13 @@ class Subject:
     model: Callable[[Configuration], ReadyVariant]
 
 
-@dataclass(frozen=True)
-class _BundledModel:
-    path: Path
-    sha256: str
-    size_bytes: int
-
-
 def subject_of(
-    *, run: Path | None = None, candidate: str | None = None, bundle: Path | None = None, intent: Path | None = None
+    *,
+    run: Path | None = None,
+    candidate: str | None = None,
+    bundle: Path | None = None,
+    intent: Path | None = None,
+    trust: Iterable[Path] = (),
 ) -> Subject:
     """What one of a run folder, a bundle and an intent file names.
 
@@ -72,6 +72,7 @@ def subject_of(
         candidate: Another one of the run: its id, or the beginning of one.
         bundle: A bundle's folder.
         intent: An intent file: its reference.
+        trust: Files and folders whose code may be loaded.
 
     Raises:
         IntentError: Not exactly one of the three is given, or no measured candidate has that id.
@@ -84,17 +85,17 @@ def subject_of(
     if bundle is not None:
         return _of_bundle(bundle)
     if intent is not None:
-        prepared = prepare(load_intent(intent))
+        prepared = prepare(load_intent(intent, trust))
 
         def reference(device: Device, target: str) -> Configuration:
             known = {target: device}
-            space = Space(space_file(prepared), prepared.facts, known, prepared.intent.search.knobs)
+            space = Space(space_files(prepared), prepared.facts, known, prepared.intent.search.knobs)
             return space.default(prepared.intent.baseline, target).configuration
 
         return _of_intent(prepared, {"intent": str(intent)}, prepared.intent.targets[0].name, reference)
     assert run is not None  # noqa: S101 - for the type checker: one of the three is given
     chosen = _of_run(run, candidate)
-    prepared = prepare(load_intent(RunFolder(run).intent))
+    prepared = prepare(load_intent(RunFolder(run).intent, trust))
     return _of_intent(prepared, {"run": str(run)}, chosen.target, lambda *_: chosen.configuration)
 
 
@@ -117,29 +118,29 @@ def _of_intent(
 ) -> Subject:
     intent = prepared.intent
     entry = next((one for one in intent.targets if one.name == target), None)
+    shelf = VariantShelf(prepared, VariantCache(cache_root()), space_files(prepared))
     return Subject(
         name=intent.name,
         about=about,
         address=(entry.address or target) if entry is not None else target,
         target=target,
-        task=prepared.task,
+        task=replace(prepared.task, inputs_of=shelf.inputs, unsearched=unsearched_by({}, shelf)),
         limits=intent.limits,
         configuration=configuration,
-        model=VariantShelf(prepared, VariantCache(cache_root())).variant,
+        model=shelf.variant,
     )
 
 
 def _of_bundle(folder: Path) -> Subject:
     """What a bundle deploys, on generated inputs; the model is looked into first by a process of its own."""
     from autoedge.deploy.read import read_bundle
-    from autoedge.models.inspect import inspect_model
 
     bundle = read_bundle(folder)
     configuration, rate = bundle.candidate.configuration, bundle.protocol.parameters.get("rate")
 
     def model(_: Configuration) -> ReadyVariant:
-        inspect_model(bundle.model)  # hostile ones end there
-        return _BundledModel(bundle.model, bundle.model_hash, bundle.model.stat().st_size)
+        check_model(bundle)
+        return BundledModel.of(bundle)
 
     task = Task(
         data=None,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from autoedge.bench.power_facts import power_facts
+from autoedge.bench.records import QUALITY_LOST
 from autoedge.decide.choice import front_of, objective_matrix, rule_text
 from autoedge.decide.relaxation import relaxations
 from autoedge.decide.verdict import Outcome, Verdict
@@ -223,6 +224,7 @@ def verdict_document(run: Run, ranking: Ranking) -> dict[str, Any]:
             for one in opened
         ],
         "failed": _failures(run),
+        "quality_lost": _lost_quality(run),
         "left_out": [asdict(one) for one in run.space.left_out],
         "started_from": run.store.fact(STARTED_FROM),
         "used": run.facts(),
@@ -267,6 +269,19 @@ def _lost_by(run: Run, standing: Standing, chosen: Standing) -> str:
         elif theirs.value > 0:
             worse.append(f"{metric.name} {100 * (mine.value / theirs.value - 1):+.1f} %")
     return ", ".join(worse) or "the preference alone"
+
+
+def _lost_quality(run: Run) -> list[dict[str, Any]]:
+    """Conversions that cost much of what their model can do, also of candidates that were ruled out early."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in run.store.measurements():
+        if QUALITY_LOST in row.flags and run.counts(row):
+            made = run.candidates[row.candidate_id].configuration
+            form = {"model": made.model, "recipe": dict(made.recipe), "runtime": made.runtime}
+            entry = found.setdefault(str(form), {**form, "candidates": []})
+            if row.candidate_id not in entry["candidates"]:
+                entry["candidates"].append(row.candidate_id)
+    return list(found.values())
 
 
 def _failures(run: Run) -> list[dict[str, Any]]:

@@ -135,21 +135,19 @@ def start_of(run: Run, sources: Sources) -> Start:
 
 def _foretold(run: Run, surrogate: Surrogate, metrics: Sequence[Metric]) -> dict[str, NDArray[np.float64]]:
     """By objective that the surrogate knows, what it says of each candidate, in the metric's unit."""
-    runtime = run.reference.configuration.runtime
     found = {metric.key: np.full(len(run.space), np.nan) for metric in metrics}
     for name, site in run.sites.items():
         rows = run.space.rows_on(name)
         if rows.any():
-            said = foretell(surrogate, space_results(run.space, name, site.device, runtime))
+            said = foretell(surrogate, space_results(run.space, name, site.device))
             for key in found.keys() & said.keys():
                 found[key][rows] = said[key]
     return {key: column for key, column in found.items() if np.isfinite(column).mean() >= LEAST}
 
 
 def _history(run: Run, sources: Sources, metrics: Sequence[Metric]) -> list[Results]:
-    runtime = run.reference.configuration.runtime
     measured = [one for recorded in sources.history for one in measured_in(recorded, metrics)]
-    told = [in_terms_of(run.space, one, runtime) for one in measured]
+    told = [in_terms_of(run.space, one) for one in measured]
     return [one for one in told if one is not None]
 
 

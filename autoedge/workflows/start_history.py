@@ -13,9 +13,8 @@ from autoedge.campaign.results import results_of
 from autoedge.campaign.table import Table
 from autoedge.errors import DataError
 from autoedge.measurement import Source
-from autoedge.space.columns import TARGET
+from autoedge.space.columns import RUNTIME, TARGET
 from autoedge.surrogate.saved.rows import DEVICE, MODEL, known_models
-from autoedge.workflows.space_results import RUNTIME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +49,7 @@ def measured_in(recorded: Recorded, metrics: Sequence[Metric]) -> list[Results]:
     return found
 
 
-def in_terms_of(space: Space, results: Results, runtime: str) -> Results | None:
+def in_terms_of(space: Space, results: Results) -> Results | None:
     """Results with the columns of a space, so that the very same candidates are recognised; None where none is alike.
 
     Rows of other runtimes fall away, and so do knobs that the space lacks and that never varied. A model counts by its
@@ -58,7 +57,7 @@ def in_terms_of(space: Space, results: Results, runtime: str) -> Results | None:
     by their features alone. Where there are several targets, the results tell the same of each.
     """
     if RUNTIME in results.knobs and RUNTIME not in space.knobs:
-        results = results.take(np.flatnonzero(results.knobs[RUNTIME].astype(str) == runtime))
+        results = results.take(np.flatnonzero(results.knobs[RUNTIME].astype(str) == space.runtimes[0]))
         if not len(results):
             return None
     features = {name: column for name, column in results.features.items() if not name.startswith(DEVICE)}

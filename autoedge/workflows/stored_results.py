@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoedge.bench.evidence import Evidence, Spread
 from autoedge.errors import DataError
+from autoedge.intent.inputs import OF_INPUTS
 from autoedge.measurement import Phase
 from autoedge.workflows.opening import stored_devices
 
@@ -139,7 +140,8 @@ def _newest(rows: Sequence[Measurement], candidates: Mapping[str, Candidate]) ->
 
     def made(row: Measurement) -> tuple[Any, ...]:
         configuration = candidates[row.candidate_id].configuration
-        return (configuration.model, configuration.runtime, *sorted(configuration.recipe.items()))
+        fed = [item for item in sorted(configuration.knobs.items()) if item[0].endswith(tuple(OF_INPUTS.values()))]
+        return (configuration.model, configuration.runtime, *sorted(configuration.recipe.items()), *fed)
 
     files = {key: max(group, key=lambda row: row.started) for key, group in _groups(on_data, made).items()}
     return [row for row in on_data if row.variant_key == files[made(row)].variant_key]

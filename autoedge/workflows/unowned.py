@@ -51,23 +51,23 @@ class Unowned:
     notes: tuple[str, ...]
 
 
-def unowned(target: str, rows: Rows, prepared: Prepared, file: SpaceFile, metrics: Sequence[str]) -> Unowned:
+def unowned(target: str, rows: Rows, prepared: Prepared, files: Sequence[SpaceFile], metrics: Sequence[str]) -> Unowned:
     """Predict the candidates of an intent on a target from its results.
 
     Args:
         target: Its name.
         rows: Its results.
         prepared: The intent, its models known.
-        file: The search space.
+        files: The search spaces.
         metrics: Keys of what is wanted.
 
     Raises:
         SurrogateError: Its results and the candidates have too little in common.
         SpaceError: The intent's knobs allow nothing on such a device.
     """
-    device = _device(rows)
-    space = Space(file, prepared.facts, {target: device}, prepared.intent.search.knobs)
-    inputs = _inputs(space, file)
+    device = _device(rows, [file.runtime for file in files])
+    space = Space(files, prepared.facts, {target: device}, prepared.intent.search.knobs)
+    inputs = _inputs(space)
     features = space.features()[0]
     models = known_models(inputs.pop(MODEL), {name: inputs[name] for name in features})
     learned = Elsewhere(rows, list(inputs), metrics)
@@ -102,8 +102,8 @@ def unowned(target: str, rows: Rows, prepared: Prepared, file: SpaceFile, metric
     return Unowned([space.candidate(int(row)) for row in rows_kept], expected, learned, tuple(notes))
 
 
-def _device(rows: Rows) -> Device:
-    """As much of the device as its results tell: how many threads there may be."""
+def _device(rows: Rows, runtimes: Sequence[str]) -> Device:
+    """As much of the device as its results tell: how many threads there may be. It is taken to have all runtimes."""
 
     def cores(name: str) -> int | None:
         known = rows.inputs.get(name, np.zeros(0))
@@ -113,16 +113,18 @@ def _device(rows: Rows) -> Device:
     threads = rows.inputs.get(_THREADS, np.ones(1))
     most = int(min(np.nanmax(threads), _MOST_CORES)) if threads.dtype != object else 1
     logical = max(1, cores(_CORES) or most)
-    return Device("", "", "", logical, min(logical, cores(_PHYSICAL) or logical), 0, "", "")
+    return Device(
+        "", "", "", logical, min(logical, cores(_PHYSICAL) or logical), 0, "", "", dict.fromkeys(runtimes, "")
+    )
 
 
-def _inputs(space: Space, file: SpaceFile) -> dict[str, NDArray[Any]]:
+def _inputs(space: Space) -> dict[str, NDArray[Any]]:
     """By column, knobs and features of all candidates, named as campaigns name them."""
     inputs: dict[str, NDArray[Any]] = {}
     for (name, knob), codes in zip(space.knobs.items(), space.codes.T, strict=True):
         levels = np.array(knob.levels, dtype=float) if knob.ordered else as_words(knob.levels)
         inputs[name] = levels[codes]
-    inputs[RUNTIME] = np.full(len(space), file.runtime, dtype=object)
+    inputs[RUNTIME] = space.runtimes
     names, features = space.features()
     return inputs | dict(zip(names, features.T, strict=True))
 

@@ -118,6 +118,8 @@ def _intent(folder: Path, data: Path, *, seed: int, racing: bool, measurements: 
     form["models"] = [str(DIGITS / path) for path in form["models"]]
     form["data"] = {"evaluation": str(data), "calibration": str(DIGITS / form["data"]["calibration"])}
     form["budget"] = {"measurements": measurements}
+    # The figures in benchmarks/README.md are of this space, whatever else is installed.
+    form["search"]["space"] = "onnxruntime-cpu"
     # The shipped surrogate has learned these very models, as it will not have learned a user's.
     form["search"] = {**form["search"], "seed": seed, "racing": racing, "surrogate": "none"}
     if data.parent == folder:  # nobody knows what can be had on these data

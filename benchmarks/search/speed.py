@@ -120,12 +120,13 @@ def made(case: Case) -> Any:
         return Product(case.levels)
     from autoedge.device import Device
     from autoedge.space.declaration import read_space_file
-    from autoedge.space.space import ModelFacts, Space
+    from autoedge.space.facts import ModelFacts
+    from autoedge.space.space import Space
 
     rng = np.random.default_rng(0)
     names = ("log_macs", "log_parameters", "log_activations", "depth", "convolutions")
     models = [
-        ModelFacts(f"m{i}", "fp32", None, dict(zip(names, rng.random(5) * 5, strict=True))) for i in range(case.models)
+        ModelFacts(f"m{i}", features=dict(zip(names, rng.random(5) * 5, strict=True))) for i in range(case.models)
     ]
     devices = {
         f"board{i}": Device(f"id{i}", "aarch64", "A CPU", 16, 8, 4096 * (i + 1), "Linux 6", "3.11.7", {})
@@ -139,7 +140,7 @@ def made(case: Case) -> Any:
         path.write_text(text, encoding="utf-8")
         file = read_space_file(path)
     begun = time.perf_counter()
-    space = Space(file, models, devices, {})
+    space = Space([file], models, devices, {})
     MEASURED["enumerate_s"] = time.perf_counter() - begun
     return space
 

@@ -30,7 +30,9 @@ _COMMANDS = {
     "select": "Measure what an intent allows, and choose.",
     "space": "Show what would be searched, what is left out and why.",
     "show": "Show a finished run again: front, choice, runners-up.",
+    "report": "Write a finished run's report again: HTML, Markdown, front.",
     "replay": "Compare search strategies on recorded results.",
+    "check": "Measure a bundle again: are its limits kept, is it worse than a base? For CI.",
     "soak": "Run a candidate without a pause, and tell what it sustains.",
     "power": "Energy of recorded traces; calibrate the estimate, or hold it against a meter.",
     "meters": "Find power meters, read them, and see what they are fit for.",
@@ -39,7 +41,9 @@ _COMMANDS = {
     "retrain": "Train the surrogate on recorded results; kept only if it is not worse.",
     "predict": "Rank devices that you do not have, from results recorded on them.",
     "surrogate": "See how well other targets predict a new one.",
-    "bundle": "Build, verify and run bundles.",
+    "bundle": "Build, verify, run, pack, sign, compare and deploy bundles.",
+    "compress": "Make smaller models of a PyTorch model: pruned, distilled, trained for int8.",
+    "validate": "Tell every problem of intent files; for editors and pre-commit.",
     "init": "Write a commented intent for model and data files.",
     "schema": "Print the JSON Schema of a file format.",
 }
@@ -112,13 +116,13 @@ def run(arguments: list[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-_RESUMING = (("select",), ("power", "calibrate"))
-"""Commands that save whatever they have finished, and find it when they are started again."""
+_RESUMING = {("select",): "measured", ("power", "calibrate"): "measured", ("compress",): "finished"}
+"""Commands that save what they have done by then, and find it when they are started again."""
 
 
 def _interrupted(words: list[str]) -> int:
-    saved = any(tuple(words[: len(command)]) == command for command in _RESUMING)
-    more = "; what was measured is saved: the same command goes on from there" if saved else ""
+    done = next((done for command, done in _RESUMING.items() if tuple(words[: len(command)]) == command), "")
+    more = f"; what was {done} is saved: the same command goes on from there" if done else ""
     return _say(f"interrupted{more}", EXIT_INTERRUPTED)
 
 

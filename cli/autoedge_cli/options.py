@@ -24,6 +24,14 @@ targets_option = click.option(
     help="Where targets are declared (default: targets.yaml in your configuration folder).",
 )
 
+trust_option = click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Allow code that the intent names (a pickle, module:function) and that lies here; where it says trust: true.",
+)
+
 json_option = click.option(
     "--json",
     "json_file",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from autoedge_cli.render_choice import how_measured
+from autoedge.report.wording import how_measured
 from autoedge_cli.render_configuration import knob_words, level, recipe_words
 from autoedge_cli.render_decisions import render_decisions
 from autoedge_cli.render_figures import duration, plural
@@ -44,6 +44,7 @@ def render_candidate(console: Console, found: Mapping[str, Any]) -> None:
         "made as": recipe_words(configuration["recipe"]),
         "runtime": level(configuration["runtime"]),
         "knobs": knob_words(configuration["knobs"]),
+        "nodes": ", ".join(f"{count} {where}" for where, count in found.get("placement", {}).items()),
         "flags": ", ".join(map(str, found["flags"])),
     }
     show(console, pairs((name, said(words)) for name, words in told.items() if words))

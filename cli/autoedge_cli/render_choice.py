@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from autoedge.report.wording import how_measured
 from autoedge_cli.render_configuration import identity, varying, words
-from autoedge_cli.render_figures import plural
 from autoedge_cli.render_metrics import render_metrics
 from autoedge_cli.render_text import heading, mark, outcome, said, say, show, table
 
@@ -71,14 +71,6 @@ def render_chosen(console: Console, verdict: Mapping[str, Any]) -> None:
     if chosen["flags"]:
         say(console, said(f"flags: {', '.join(map(str, chosen['flags']))}", "yellow"))
     render_metrics(console, chosen["metrics"], verdict["objectives"], None if itself else reference["metrics"])
-
-
-def how_measured(standing: Standing) -> str:
-    """In how many processes, and whether confirmed."""
-    processes = plural(int(standing["n_processes"]), "fresh process", "fresh processes")
-    if standing["phase"] == "confirm":
-        return f"confirmed in {processes}"
-    return f"measured in {processes}, not confirmed"
 
 
 def render_rule(console: Console, verdict: Mapping[str, Any]) -> None:

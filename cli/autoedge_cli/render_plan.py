@@ -23,6 +23,9 @@ def render_plan(console: Console, plan: Plan) -> None:
     """Print the space, what is left out of it, and what measuring it would take."""
     runtimes = list(dict.fromkeys(str(row["runtime"]) for row in plan.by_model))
     title = Text.assemble(("Space", "bold"), f"  {plural(plan.candidates, 'candidate')}")
+    if plan.all_candidates > plan.candidates:
+        out = plan.all_candidates - plan.candidates
+        title.append(f" of {plan.all_candidates}, {out} screened out unmeasured")
     where = [runtimes[0]] if len(runtimes) == 1 else []
     where += [plural(len(plan.targets), "target")] if len(plan.targets) > 1 else []
     console.print(title.append_text(said(f"  on {', '.join(where)}", "dim")) if where else title)
@@ -67,7 +70,7 @@ def _knobs(console: Console, plan: Plan) -> None:
     rows = [
         (name, Text("  ").join(said(level(one), limit=40) for one in levels if one != INACTIVE))
         for name, levels in plan.knobs.items()
-        if name not in ("model", "target")
+        if name not in ("model", "target") and set(levels) - {INACTIVE}
     ]
     show(console, pairs(rows))
 

@@ -65,6 +65,7 @@ def render_probe(console: Console, probe: Mapping[str, Any]) -> None:
         ("free disk", said(f"{survey.get('disk_free_mib', '?')} MiB")),
         ("system", said(f"{device['os']}, Python {device['python']}")),
         ("runtimes", said(runtimes) if runtimes else Text(_no_runtime(probe), style="yellow")),
+        *_offers(device["offers"]),
         ("temperatures", said(_temperatures(_mapping(conditions.get("thermal"))))),
         ("clock offset", Text(_offset(probe["clock"]))),
         ("fingerprint", said(device["fingerprint"])),
@@ -85,6 +86,15 @@ def _meters(console: Console, meters: Sequence[Mapping[str, Any]]) -> None:
         scope = f"measures {one.get('scope')}" if one.get("scope") else "found"
         rows.append((str(one.get("name"))[:40], said(reason or scope)))
     show(console, pairs(rows or [("none", Text("energy is estimated, or measured by a meter on this machine"))]))
+
+
+def _offers(offers: Mapping[str, Mapping[str, Mapping[str, str]]]) -> list[tuple[str, Text]]:
+    """What the runtimes were found to be able to use, and why not the rest."""
+    return [
+        (f"{runtime} {knob}", said(", ".join(f"{level} ({why})" if why else level for level, why in levels.items())))
+        for runtime, knobs in offers.items()
+        for knob, levels in knobs.items()
+    ]
 
 
 def _no_runtime(probe: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from autoedge_cli.render_configuration import words
 from autoedge_cli.render_figures import duration, plural
 from autoedge_cli.render_text import heading, lines, printable, said, say
 
@@ -28,6 +29,7 @@ _FILES = {
 def render_run(console: Console, verdict: Mapping[str, Any], folder: Path) -> None:
     """Print failures, what was left out, what was used, and where everything was written."""
     _failures(console, verdict["failed"])
+    _lost(console, verdict.get("quality_lost", []))
     render_left_out(console, verdict["left_out"])
     _used(console, verdict["used"])
     _started(console, verdict.get("started_from"))
@@ -48,6 +50,19 @@ def _failures(console: Console, failed: list[Mapping[str, Any]]) -> None:
         for entry in failed
     ]
     lines(console, rows, _MOST)
+
+
+def _lost(console: Console, lost: list[Mapping[str, Any]]) -> None:
+    """Conversions that destroyed what a model can do: nobody should find that out in use."""
+    if lost:
+        heading(console, "Lost quality", Text("conversions that cost more than a quarter of it", style="dim"))
+        rows = [
+            Text.assemble(
+                said(words({**one, "knobs": {}})), (f"  ({plural(len(one['candidates']), 'candidate')})", "dim")
+            )
+            for one in lost
+        ]
+        lines(console, rows, _MOST)
 
 
 def render_left_out(console: Console, left_out: Iterable[Mapping[str, Any]]) -> None:
@@ -100,6 +115,7 @@ def _written(console: Console, folder: Path) -> None:
         if (folder / name).exists():
             shown = f"{name}/" if (folder / name).is_dir() else name
             console.print(Text.assemble(f"  {shown:14}", (meaning, "dim")), soft_wrap=True)
-    console.print(
-        Text.assemble(("  next: ", "dim"), f"autoedge bundle verify {printable(folder / 'bundle')}"), soft_wrap=True
-    )
+    if (folder / "bundle").exists():
+        console.print(
+            Text.assemble(("  next: ", "dim"), f"autoedge bundle verify {printable(folder / 'bundle')}"), soft_wrap=True
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -12,10 +11,25 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from autoedge.report.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_LINE = 1000
+__all__ = [
+    "console",
+    "heading",
+    "lines",
+    "mark",
+    "outcome",
+    "pairs",
+    "printable",
+    "said",
+    "say",
+    "show",
+    "table",
+]
+
 _CELL = 160
 _PIPED_WIDTH = 120
 _INDENT = "  "
@@ -30,25 +44,6 @@ _MARKS = {
     "not met": ("bold red", "✗", "x"),
     "undecided": ("bold yellow", "?", "?"),
 }
-
-
-def printable(text: Any, limit: int = _LINE) -> str:
-    r"""One line that does nothing to a terminal: control and bidirectional characters are spelled out (``\x1b``).
-
-    Args:
-        text: Anything; its ``str`` is shown.
-        limit: Characters kept; what is cut is told by an ellipsis.
-    """
-    raw = str(text)
-    shown = "".join(_visible(character) for character in raw[: limit + 1])
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
-
-
-def _visible(character: str) -> str:
-    if character.isprintable():
-        return character
-    # Other widths of space are harmless; all else that is not printable might steer the terminal.
-    return " " if unicodedata.category(character) == "Zs" else repr(character)[1:-1]
 
 
 def said(text: Any, style: str = "", limit: int = _CELL) -> Text:

@@ -1,6 +1,7 @@
-"""The five neural networks of the digits example, smallest idea first.
+"""The neural networks of the digits example, smallest idea first.
 
-Each takes images of shape (N, 1, 8, 8), float32 in 0..1, and returns ten scores a row (logits).
+Each takes images of shape (N, 1, 8, 8), float32 in 0..1, and returns ten scores a row (logits); ``conv_any`` takes any
+height and width.
 """
 
 from __future__ import annotations
@@ -83,6 +84,26 @@ def conv_large() -> nn.Module:
         nn.MaxPool2d(2),
         conv(64, 128),
         head(128),
+    )
+
+
+class MeanOverImage(nn.Module):
+    """The mean over height and width, whatever they are."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return (N, C) of (N, C, H, W)."""
+        return maps.mean(dim=(2, 3))
+
+
+def conv_any() -> nn.Module:
+    """Return a net for images of any size: convolutions, and the mean over what is left of the image.
+
+    It has no batch normalisation, since images of different sizes have different statistics.
+    """
+    widths = [(1, 16), (16, 32), (32, 32)]
+    convolutions = [nn.Sequential(nn.Conv2d(*width, 3, padding=1), nn.ReLU()) for width in widths]
+    return nn.Sequential(
+        convolutions[0], nn.MaxPool2d(2), *convolutions[1:], MeanOverImage(), nn.Linear(widths[-1][1], CLASSES)
     )
 
 

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autoedge.agent import machine
+from autoedge.runtimes.base import Session
 from autoedge.runtimes.onnxruntime import OnnxRuntime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from autoedge.runtimes.base import Session
-
 
 class Crashing(OnnxRuntime):
     """Reads address zero while loading."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Crash."""
         ctypes.string_at(0)
         return super().load(path, knobs)
@@ -31,7 +30,7 @@ class Crashing(OnnxRuntime):
 class Killed(OnnxRuntime):
     """Is killed from outside, as the kernel does when memory runs out."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Die by SIGKILL."""
         os.kill(os.getpid(), signal.SIGKILL)
         return super().load(path, knobs)
@@ -40,7 +39,7 @@ class Killed(OnnxRuntime):
 class Hanging(OnnxRuntime):
     """Never comes back from loading."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Hang."""
         time.sleep(3600)
         return super().load(path, knobs)
@@ -58,7 +57,7 @@ class Remembering(OnnxRuntime):
 class Hungry(OnnxRuntime):
     """Takes more and more resident memory."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Take memory until stopped."""
         taken = []
         while True:
@@ -69,7 +68,7 @@ class Hungry(OnnxRuntime):
 class Leaving(OnnxRuntime):
     """Ends the process."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Leave with a last word."""
         print("no licence found", file=sys.stderr)  # noqa: T201
         sys.stderr.flush()
@@ -79,7 +78,7 @@ class Leaving(OnnxRuntime):
 class Chatty(OnnxRuntime):
     """Prints to standard output and error while it works well."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Print, then load."""
         os.write(1, b"AE1 5 0\ngarbage\n" * 100)
         os.write(2, b"\xff\xfe noise\n")
@@ -89,7 +88,7 @@ class Chatty(OnnxRuntime):
 class Garbling(OnnxRuntime):
     """Writes garbage onto every descriptor that it finds, the reply channel among them."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Write garbage everywhere."""
         for descriptor in range(3, 20):
             try:
@@ -102,7 +101,7 @@ class Garbling(OnnxRuntime):
 class Raising(OnnxRuntime):
     """Raises an error of its own kind."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Raise."""
         raise LookupError("the accelerator is asleep")
 
@@ -110,14 +109,14 @@ class Raising(OnnxRuntime):
 class Slowing(OnnxRuntime):
     """Takes a fifth longer over every call from a while after loading on: the knob ``slower_after``, in s."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Load, and slow down later."""
         known = dict(knobs)
         after = float(known.pop("slower_after"))
         return _Slowing(super().load(path, known), time.perf_counter() + after)
 
 
-class _Slowing:
+class _Slowing(Session):
     def __init__(self, session: Session, since: float) -> None:
         self._session, self._since = session, since
         self.inputs, self.outputs = session.inputs, session.outputs
@@ -141,12 +140,12 @@ class _Slowing:
 class Slow(OnnxRuntime):
     """Takes 30 ms over every call."""
 
-    def load(self, path: Path, knobs: Mapping[str, Any]) -> Session:
+    def load(self, path: Path, knobs: Mapping[str, Any], shapes: Any = None) -> Session:
         """Load."""
         return _Slow(super().load(path, knobs))
 
 
-class _Slow:
+class _Slow(Session):
     def __init__(self, session: Session) -> None:
         self._session = session
         self.inputs, self.outputs = session.inputs, session.outputs

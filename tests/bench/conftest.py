@@ -11,10 +11,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from autoedge.bench.presets import VERSION
 from autoedge.bench.task import Task
+from autoedge.measurement import Protocol
+from autoedge.registry import places
+from autoedge.store.store import Store
+from autoedge.targets.local import LocalTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SAMPLES, FEATURES, CLASSES = 90, 4, 3
@@ -82,3 +87,44 @@ def make_task(data: Path) -> Callable[..., Task]:
         return Task(**{**fields, **changes})
 
     return made
+
+
+@pytest.fixture(scope="session")
+def protocol() -> Protocol:
+    """A protocol that takes a moment."""
+    return Protocol(
+        "quick",
+        VERSION,
+        {
+            "warmup_calls": 2,
+            "warmup_seconds": 0.0,
+            "warmup_cap_seconds": 0.2,
+            "block_calls": 2,
+            "block_seconds": 0.0,
+            "block_tolerance": 10.0,
+            "latency_calls": 64,
+            "latency_seconds": 0.0,
+            "cap_seconds": 30.0,
+            "processes": 1,
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
+    """An agent on this machine for all tests of a file; times do not matter here, so it waits for nobody."""
+    place = tmp_path_factory.mktemp("agent")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(place))  # where the machine's lock lies
+        with LocalTarget(places("autoedge.runtimes"), blobs=place / "blobs", jobs=place / "jobs") as opened:
+            yield opened
+
+
+@pytest.fixture
+def store(tmp_path: Path, target: LocalTarget) -> Iterator[Store]:
+    """The store of one run; replies that an earlier test left on the target are dropped."""
+    for reply in target.unclaimed():
+        target.acknowledge(reply.body["job"])
+    opened = Store(tmp_path / "study.db")
+    yield opened
+    opened.close()

@@ -13,66 +13,34 @@ import pytest
 
 from autoedge.agent.frames import Frame
 from autoedge.bench.bench import Bench
-from autoedge.bench.presets import VERSION
 from autoedge.candidate import Candidate, Configuration
 from autoedge.errors import ModelError, TargetError
 from autoedge.intent.resolved import Limits
 from autoedge.measurement import Phase, Protocol, Source, Status
-from autoedge.registry import places
-from autoedge.store.store import Store
-from autoedge.targets.local import LocalTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from autoedge.bench.task import Task
+    from autoedge.store.store import Store
+    from autoedge.targets.local import LocalTarget
 
     MakeTask = Callable[..., Task]
     Ready = Callable[..., Bench]
 
 SAMPLES, CLASSES = 90, 3
-PROTOCOL = Protocol(
-    "quick",
-    VERSION,
-    {
-        "warmup_calls": 2,
-        "warmup_seconds": 0.0,
-        "warmup_cap_seconds": 0.2,
-        "block_calls": 2,
-        "block_seconds": 0.0,
-        "block_tolerance": 10.0,
-        "latency_calls": 64,
-        "latency_seconds": 0.0,
-        "cap_seconds": 30.0,
-        "processes": 1,
-    },
-)
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTarget]:
-    """An agent on this machine for all tests of this file; times do not matter here, so it waits for nobody."""
-    place = tmp_path_factory.mktemp("agent")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(place))  # where the machine's lock lies
-        with LocalTarget(places("autoedge.runtimes"), blobs=place / "blobs", jobs=place / "jobs") as opened:
-            yield opened
-
-
-@pytest.fixture
-def store(tmp_path: Path, target: LocalTarget) -> Iterator[Store]:
-    """The store of one run; replies that an earlier test left on the target are dropped."""
-    for reply in target.unclaimed():
-        target.acknowledge(reply.body["job"])
-    opened = Store(tmp_path / "study.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
 def ready(
-    store: Store, tmp_path: Path, target: LocalTarget, make_task: MakeTask, model_file: Callable[..., Any]
+    *,
+    store: Store,
+    tmp_path: Path,
+    target: LocalTarget,
+    make_task: MakeTask,
+    model_file: Callable[..., Any],
+    protocol: Protocol,
 ) -> Ready:
     """A bench over three models: a linear one, another, and one that gives NaN; its task with other fields."""
     files = {
@@ -92,7 +60,7 @@ def ready(
             store=store,
             folder=tmp_path,
             task=make_task(**changes),
-            protocol=PROTOCOL,
+            protocol=protocol,
             limits=limits or Limits(30.0, 2000.0),
             targets={"local": target},
             variant_of=variant,
@@ -117,7 +85,13 @@ def _search(bench: Bench, candidate: Candidate, replicate: int = 0) -> Any:
 
 
 def test_a_measurement_is_a_row_with_everything(
-    ready: Ready, store: Store, target: LocalTarget, tmp_path: Path, model_file: Callable[..., Any]
+    *,
+    ready: Ready,
+    store: Store,
+    target: LocalTarget,
+    tmp_path: Path,
+    model_file: Callable[..., Any],
+    protocol: Protocol,
 ) -> None:
     """What was measured is stored with its conditions, figures, details and raw samples, and the target forgets it."""
     phases: list[str] = []
@@ -132,7 +106,7 @@ def test_a_measurement_is_a_row_with_everything(
     assert measurement.runtime_version == target.device.runtimes["onnxruntime"]
     assert measurement.variant_hash == model_file("linear", 0).sha256
     assert len(measurement.data_hash) == 64
-    assert measurement.protocol_id == PROTOCOL.protocol_id
+    assert measurement.protocol_id == protocol.protocol_id
     metrics = measurement.metrics
     assert {key for key, value in metrics.items() if value.source is Source.ESTIMATED} == {
         "energy_mj",

@@ -127,6 +127,26 @@ def test_each_flag_has_its_cause(changes: dict[str, Any], flag: str | None) -> N
     assert process_flags({**BODY, **changes}, _series()) == ((flag,) if flag else ())
 
 
+@pytest.mark.parametrize(
+    ("knobs", "placement", "flags"),
+    [
+        ({"provider": "openvino"}, {"openvino": 12}, ()),
+        ({"provider": "openvino"}, {"openvino": 12, "cpu": 3}, ("partly_on_cpu",)),
+        ({"provider": "openvino"}, {"cpu": 3}, ("partly_on_cpu",)),
+        ({"provider": "tensorrt"}, {"tensorrt": 12, "cuda": 3}, ()),
+        ({"provider": "cpu"}, {"cpu": 3}, ()),
+        ({}, {"cpu": 3}, ()),
+    ],
+)
+def test_what_fell_back_to_the_processor_is_flagged(
+    knobs: dict[str, Any], placement: dict[str, int], flags: tuple[str, ...]
+) -> None:
+    """A provider that leaves operators to the CPU is told; who asks for the CPU, or gets no CPU, is not."""
+    body = {**BODY, "placement": placement}
+    assert process_flags(body, _series(), knobs) == flags
+    assert process_details(body, _series(), KEY)["placement"] == placement
+
+
 def test_a_series_that_drifts_is_flagged() -> None:
     """Calls that become a third slower are told, with the direction."""
     noise = np.random.default_rng(0).normal(0, 1e4, 2000)

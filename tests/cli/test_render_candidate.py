@@ -26,11 +26,13 @@ def test_candidate(
     sheet = paper(80)
     broken = _process(1, status="failed", reason="it crashed during warm-up; its last words: [red]\x1b[31mboom")
     processes = [_process(0, flags=["background_load"]), broken]
-    render_candidate(sheet, {"schema_version": 1, **standings[0], "processes": processes})
+    placed = {"placement": {"openvino": 12, "cpu": 3}}
+    render_candidate(sheet, {"schema_version": 1, **standings[0], **placed, "processes": processes})
     flat = [" ".join(line.split()) for line in read(sheet).splitlines()]
     assert flat[0].startswith("3fa4c01b22@local ✓ met on the front")
     assert "made as int8-static minmax/channel" in flat
     assert "knobs batch=1 threads=2 graph_level=all spinning=on" in flat
+    assert "nodes 12 openvino, 3 cpu" in flat
     assert "energy ~0.468 mJ [0.234, 0.702] estimated" in flat
     assert "accuracy >= 0.95 ✓ met 96.8 % [95.8, 97.8] +1.9 %" in flat
     assert "confirm 0 ✓ ok 3.2 s background_load" in flat

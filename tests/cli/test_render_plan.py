@@ -23,6 +23,7 @@ def plan() -> Plan:
     counts = [("logreg", "fp32", 36), ("resnet", "fp32", 100), ("resnet", "int8-static", 476)]
     return Plan(
         candidates=612,
+        all_candidates=1088,
         targets=["local"],
         by_model=[
             {"model": model, "precision": precision, "runtime": "onnxruntime", "candidates": count}
@@ -54,7 +55,7 @@ def printed(paper: Callable[..., Console], read: Callable[[Console], str]) -> Ca
 def test_counts(plan: Plan, printed: Callable[..., str]) -> None:
     """Candidates are counted by model and precision with totals, beside the time of one call."""
     flat = [" ".join(line.split()) for line in printed(plan).splitlines()]
-    assert flat[0] == "Space 612 candidates on onnxruntime"
+    assert flat[0] == "Space 612 candidates of 1088, 476 screened out unmeasured on onnxruntime"
     assert "model fp32 int8-static all one call" in flat
     assert "logreg 36 \N{EN DASH} 36 \N{EN DASH}" in flat
     assert "resnet 100 476 576 1.50 ms" in flat
@@ -76,13 +77,20 @@ def test_several_targets(plan: Plan, printed: Callable[..., str]) -> None:
     calls = {"local": {"resnet": 1.5}, "pi4": {"resnet": 20.0}}
     knobs = {**plan.knobs, "target": ["local", "pi4"]}
     wider = replace(plan, by_model=rows, targets=["local", "pi4"], call_ms=calls, left_out=left, knobs=knobs)
-    flat = [" ".join(line.split()) for line in printed(wider).splitlines()]
-    assert flat[0] == "Space 612 candidates on onnxruntime, 2 targets"
+    flat = [" ".join(line.split()) for line in printed(wider, 100).splitlines()]
+    assert flat[0] == "Space 612 candidates of 1088, 476 screened out unmeasured on onnxruntime, 2 targets"
     assert "model target fp32 int8-static all one call" in flat
     assert "resnet local 100 476 576 1.50 ms" in flat
     assert "resnet pi4 100 476 576 20.0 ms" in flat
     assert "jetson: no onnxruntime (it is not installed)" in flat
     assert not [line for line in flat if line.startswith("target ")]
+
+
+def test_a_knob_that_no_candidate_has(plan: Plan, printed: Callable[..., str]) -> None:
+    """A knob that the intent's limits leave nowhere in force has no line."""
+    lines = printed(replace(plan, knobs={**plan.knobs, "spinning": ["none"]})).splitlines()
+    assert [line for line in lines if "precision" in line]
+    assert not [line for line in lines if "spinning" in line]
 
 
 def test_knobs_and_left_out(plan: Plan, printed: Callable[..., str]) -> None:

@@ -114,7 +114,7 @@ def test_a_probe_of_nonsense_is_shown(survey: dict[str, Any], capsys: pytest.Cap
     probe = {
         "name": "pi",
         "address": "ssh://pi",
-        "device": {**device, "runtimes": {}},
+        "device": {**device, "runtimes": {}, "offers": {"r": {"k": {"good": "", "bad": "no\x1b[2J"}}}},
         "clock": {"offset_s": 1.0, "bound_s": 0.001},
         "survey": survey,
         "meters": [{"name": "a\x1bb", "reason": ["x"]}],
@@ -122,4 +122,5 @@ def test_a_probe_of_nonsense_is_shown(survey: dict[str, Any], capsys: pytest.Cap
     render_probe(console(), probe)
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
+    assert r"good, bad (no\x1b[2J)" in shown
     assert "autoedge targets setup pi" in shown

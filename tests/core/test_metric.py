@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from autoedge.metric import ENERGY, METRICS, OF_FINALISTS, PERCENTILES, QUALITY, by_key
+from autoedge.metric import (
+    ENERGY,
+    METRICS,
+    OF_FINALISTS,
+    PAIRED,
+    PERCENTILES,
+    QUALITY,
+    TASK_METRICS,
+    TO_REFERENCE,
+    by_key,
+)
 
 
 def test_keys_are_names_with_units() -> None:
@@ -42,4 +52,13 @@ def test_percentiles_and_quality_are_metrics() -> None:
     assert set(PERCENTILES) == {name for name in METRICS if name.startswith("latency_p")} - set(OF_FINALISTS)
     assert {*OF_FINALISTS, *ENERGY, *QUALITY} <= METRICS.keys()
     assert all(int(name.removeprefix("latency_p")) == round(100 * share) for name, share in PERCENTILES.items())
-    assert all(METRICS[name].dimension == "fraction" and METRICS[name].direction == "maximize" for name in QUALITY)
+    quality = [METRICS[name] for name in QUALITY]
+    assert all(one.direction == "maximize" for one in quality if one.dimension == "fraction")
+    assert {one.dimension for one in quality} == {"fraction", "number"}
+    assert {*PAIRED, *TO_REFERENCE} <= set(QUALITY)
+    assert all(METRICS[name].dimension == "fraction" for name in PAIRED)
+
+
+def test_each_quality_belongs_to_one_task() -> None:
+    """No metric tells of two tasks, so that a name says what it is a metric of."""
+    assert len(set(QUALITY)) == len(QUALITY) == sum(map(len, TASK_METRICS.values()))

@@ -184,3 +184,10 @@ def test_the_order_of_rows_changes_nothing(shuffle: list[int], preference: Prefe
 def test_the_rule_is_told(preference: Preference, words: str) -> None:
     """The rule that chose is one sentence that names the objectives."""
     assert rule_text([LATENCY, ACCURACY], preference) == words
+
+
+def test_plain_numbers_are_compared_as_they_are() -> None:
+    """Errors and R2 are on a linear scale, where zero and negative values have their place."""
+    rows = [{"mae": 0.0, "r2": -0.5}, {"mae": 1.0, "r2": 0.5}, {"mae": 3.0}]
+    points = objective_matrix(rows, [METRICS["mae"], METRICS["r2"]])
+    assert points.tolist() == [[0.0, 0.5], [1.0, -0.5], [3.0, 0.5]]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import shutil
+import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +16,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from autoedge.bench.presets import VERSION
 from autoedge.candidate import Candidate, Configuration
-from autoedge.deploy.bundle import BundleSpec
+from autoedge.deploy.bundle import BundleSpec, build_bundle
 from autoedge.device import Device
 from autoedge.measurement import Phase, Protocol, Result, Source, Value
 from autoedge.models.info import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 CLASSES = 3
@@ -92,6 +95,7 @@ def spec(model_file: Path) -> BundleSpec:
     return BundleSpec(
         candidate=candidate,
         model_file=model_file,
+        suffix=".onnx",
         model_hash=hashlib.sha256(model_file.read_bytes()).hexdigest(),
         inputs=(Tensor("pixels", "float32", ("N", 1, 2, 4)),),
         outputs=(Tensor("scores", "float32", ("N", 3)), Tensor("label", "int64", ("N",))),
@@ -124,3 +128,48 @@ def spec_of(spec: BundleSpec) -> Callable[..., BundleSpec]:
         return replace(spec, **changes)
 
     return changed
+
+
+@pytest.fixture
+def built(spec: BundleSpec, tmp_path: Path) -> Path:
+    """A sound bundle's folder."""
+    build_bundle(spec, tmp_path / "built" / "v1")
+    return tmp_path / "built" / "v1"
+
+
+@pytest.fixture
+def another() -> Callable[..., Path]:
+    """``another(folder, to, files, **record)``: a copy with other contents and hashes that agree, and other records.
+
+    A content of None takes a file away.
+    """
+
+    def make(folder: Path, to: Path, files: Mapping[str, bytes | None] | None = None, **record: Any) -> Path:
+        shutil.copytree(folder, to)
+        document = json.loads((to / "bundle.json").read_text())
+        for place, content in (files or {}).items():
+            if content is None:
+                (to / place).unlink()
+                del document["files"][place]
+                continue
+            (to / place).parent.mkdir(parents=True, exist_ok=True)
+            (to / place).write_bytes(content)
+            document["files"][place] = hashlib.sha256(content).hexdigest()
+        (to / "bundle.json").write_text(json.dumps({**document, **record}))
+        return to
+
+    return make
+
+
+@pytest.fixture
+def contents() -> Callable[[Path], dict[str, tuple[int, bytes]]]:
+    """``contents(folder)``: mode and bytes of every file by its place."""
+
+    def read(folder: Path) -> dict[str, tuple[int, bytes]]:
+        return {
+            str(path.relative_to(folder)): (stat.S_IMODE(path.stat().st_mode), path.read_bytes())
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    return read

@@ -81,6 +81,10 @@ HARM: dict[str, tuple[Callable[[Path], Any], str]] = {
     "linked folder": (lambda folder: link_out(folder / "bundle_parts"), "'bundle_parts' is a link or no plain file"),
     "linked cache": (lambda folder: (folder / "__pycache__").symlink_to("/"), "'__pycache__' is a link"),
     "linked record": (lambda folder: link_out(folder / "bundle.json"), "bundle.json: cannot be read"),
+    "folder for a record": (
+        lambda folder: ((folder / "bundle.json").unlink(), (folder / "bundle.json").mkdir()),
+        "bundle.json: is no plain file",
+    ),
     "pipe": (lambda folder: os.mkfifo(folder / "pipe"), "'pipe' is a link or no plain file"),
     "huge record": (lambda folder: os.truncate(folder / "bundle.json", 5 * 2**20), "has at most 4194304 bytes"),
     "cut record": (lambda folder: os.truncate(folder / "bundle.json", 500), "Invalid JSON"),
@@ -103,6 +107,7 @@ def test_a_harmed_folder_is_refused(bundle: Path, harm: str) -> None:
 
 LIES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "newer": (lambda r: r.update(schema_version=2), "is of version 2, but this AutoEdge reads 1; update AutoEdge"),
+    "version as truth": (lambda r: r.update(schema_version=True), "schema_version"),
     "version as text": (lambda r: r.update(schema_version="1"), "schema_version"),
     "no version": (lambda r: r.pop("schema_version"), "schema_version: Field required"),
     "way up": (lambda r: r["files"].update({"bundle_parts/../../x": "0" * 64}), "files"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import py_compile
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +22,6 @@ from autoedge.targets.local import LocalTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from autoedge.deploy.bundle import BundleSpec
 
@@ -101,6 +103,23 @@ def test_it_runs_without_autoedge_and_says_what_the_agent_says(
     told = json.loads(done.stdout)
     assert told["classes"] == scores.argmax(axis=1).tolist()
     np.testing.assert_array_equal(np.array(told["scores"], np.float32), scores)
+
+
+def test_compiled_files_that_were_slipped_in_are_not_run(bundle: Path, data: Path, tmp_path: Path) -> None:
+    """What lies in __pycache__ is covered by no hash: run.py neither runs it nor leaves anything there."""
+    evil = tmp_path / "evil.py"
+    evil.write_text(f"open({str(tmp_path / 'hacked')!r}, 'w')\nraise SystemExit(66)\n")
+    for source in bundle.rglob("*.py"):
+        compiled = Path(importlib.util.cache_from_source(str(source)))
+        compiled.parent.mkdir(exist_ok=True)
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(str(evil), str(compiled), doraise=True, invalidation_mode=unchecked)
+    before = sorted(bundle.rglob("*.pyc"))
+    command = [sys.executable, str(bundle / "run.py"), "--input", str(data)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "hacked").exists()
+    assert sorted(bundle.rglob("*.pyc")) == before
 
 
 def test_it_can_be_imported(bundle: Path, data: Path, tmp_path: Path) -> None:

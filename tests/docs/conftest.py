@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 DOCS = Path(__file__).parents[2] / "docs"
-FILES = ("models/small.onnx", "models/large.onnx", "data/eval.npz", "data/calib.npz", "spaces/small-batches.yaml")
+FILES = (
+    "models/small.onnx",
+    "models/large.onnx",
+    "data/eval.npz",
+    "data/calib.npz",
+    "data/boxes.json",
+    "spaces/small-batches.yaml",
+    "model.onnx",
+    "eval.npz",
+    "calib.npz",
+)
 
 
 @dataclass(frozen=True)

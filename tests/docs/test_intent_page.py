@@ -22,7 +22,8 @@ from autoedge.search.sampler import SurrogateSampler
 from autoedge.search.strategies import STRATEGIES
 from autoedge.space.columns import MOST
 from autoedge.space.declaration import _FILE_KEYS, _KNOB_KEYS, read_space_file
-from autoedge.space.space import ModelFacts, Space
+from autoedge.space.facts import ModelFacts
+from autoedge.space.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,11 +135,23 @@ def test_shipped_space_agrees(table: Table) -> None:
         assert (when == "always") == (not rule.when)
 
 
+def test_every_shipped_space_is_listed(table: Table) -> None:
+    """The table of shipped spaces has each file, the models that it reads, and the knobs that are its own."""
+    shared = {"precision", "batch", "threads"}
+    files = {path.stem: read_space_file(path) for path in sorted(catalog_folder("search_spaces").glob("*.yaml"))}
+    rows = {_code(row[0])[0]: row for row in table("spaces.md", "space", "for")}
+    assert list(rows) == list(files)
+    for name, (_, models, knobs) in rows.items():
+        assert set(_code(models)) == set(files[name].formats)
+        if knobs != "below":
+            assert set(_code(knobs)) == {rule.name for rule in files[name].knobs} - shared
+
+
 def test_size_of_the_shipped_space(docs: Path) -> None:
     """The numbers of candidates that the page names are right."""
     file = read_space_file(catalog_folder("search_spaces") / "onnxruntime-cpu.yaml")
     device = Device("m", "x86_64", "cpu", 2, 2, 1024, "Linux", "3.11", {"onnxruntime": "1"})
-    space = Space(file, [ModelFacts("model", "fp32")], {"local": device}, {})
+    space = Space([file], [ModelFacts("model")], {"local": device}, {})
     text = (docs / "spaces.md").read_text(encoding="utf-8")
     assert f"{len(space):,} candidates" in text
     assert f"more than {MOST:,} candidates" in text

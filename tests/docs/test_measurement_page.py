@@ -11,10 +11,11 @@ import pytest
 
 from autoedge.agent import conditions, job
 from autoedge.agent.job import run_job
-from autoedge.bench import intervals, power, quality, steady, summary
+from autoedge.bench import intervals, power, quality, records, steady, summary
 from autoedge.bench.looks import LOOKS, level_at
 from autoedge.bench.percentile import CONFIDENCE, calls_needed
 from autoedge.bench.presets import PRESETS
+from autoedge.bench.tasks import classification
 from autoedge.intent.schema import PROTOCOL_OVERRIDES
 from autoedge.measurement import Source
 from autoedge.metric import METRICS, PERCENTILES
@@ -72,12 +73,14 @@ def test_levels_agree(table: Table) -> None:
 def test_flags_agree(table: Table) -> None:
     """The table has every flag that a measurement can raise, and no other."""
     worst = {"steady": False, "window_ns": 1e9, "machine_busy_s": 9.0, "cpu_s": 0.0, "major_faults": 1, "timer_ns": 1e9}
-    raised = set(summary.process_flags(worst, np.full(100, 1000)))
+    worst["placement"] = {"cpu": 1}
+    raised = set(summary.process_flags(worst, np.full(100, 1000), {"provider": "cuda"}))
     source = inspect.getsource(power) + inspect.getsource(conditions.changes)
     drawn = set(
         re.findall(r'"(meter_\w+|idle_drift|net_unresolved|undervoltage|throttled|clock_unstable|governor)"', source)
     )
-    expected = raised | drawn | set(get_args(steady.Steadiness)) - {"flat"}
+    kept = set(re.findall(r'"(quality_\w+)"', inspect.getsource(records)))
+    expected = raised | drawn | kept | set(get_args(steady.Steadiness)) - {"flat"}
     assert {_code(row[0])[0] for row in table("measurement.md", "flag", "raised when")} == expected
 
 
@@ -92,10 +95,11 @@ def test_phases_agree(table: Table) -> None:
     for call, function in (
         ("_further(job, ", job._further),
         ('_energy(call, feed, job["power"], report)', job._energy),
+        ("_afterwards(job, session, evaluation, report)", job._afterwards),
     ):
         assert call in source
         source = source.replace(call, inspect.getsource(function))
-    reported = re.findall(r'report\("([^"]+)"\)', source)
+    reported = re.findall(r'(?:report|_rested)\("([^"]+)"', source)
     assert [row[0] for row in table("measurement.md", "phase", "what happens")] == reported
 
 
@@ -103,7 +107,7 @@ def test_numbers_in_the_text(text: str) -> None:
     """Constants that sentences name are those of the code."""
     assert f"the first {quality.PROBE_SAMPLES} samples" in text
     assert f"within {quality.TOLERANCE:.0e}".replace("e-0", "e-") in text
-    assert f"{quality._RESAMPLES} resamples" in text
+    assert f"{classification._RESAMPLES} resamples" in text
     assert f"Above {intervals.MANY:,} calls" in text
     assert f"1 - {CONFIDENCE}" in text
     assert f"`max({REFERENCE_PROCESSES}, processes)`" in text

@@ -25,7 +25,7 @@ COMPLETE = {
     "data": "{evaluation: data/eval.npz}",
     "objectives": "[accuracy, size, latency_p50]",
 }
-FOREIGN = {"pip", "optuna-dashboard"}  # commands of others, which are not checked here
+FOREIGN = {"pip", "optuna-dashboard", "mkdir", "cp"}  # commands of others, which are not checked here
 
 
 def test_yaml_is_read(place: Path, yaml_block: Any) -> None:
@@ -94,7 +94,16 @@ def test_links_lead_somewhere(docs: Path, page: str) -> None:
 
 def test_blocks_are_of_known_kinds(blocks: list[Any]) -> None:
     """No block escapes these tests by another name; plain text is for formulas and answers."""
-    assert {block.info for block in blocks} == {"yaml", "yaml wrong", "console", "python", "text", "json"}
+    of_the_site = {"{eval-rst}"}
+    known = {"yaml", "yaml wrong", "yaml ci", "console", "python", "text", "json", *of_the_site}
+    assert {block.info for block in blocks} == known
+
+
+def test_files_for_ci_services_are_read(blocks: list[Any]) -> None:
+    """Every block for a CI service is YAML."""
+    found = [YAML(typ="safe", pure=True).load(block.text) for block in blocks if block.info == "yaml ci"]
+    assert found
+    assert all(isinstance(document, list | dict) for document in found)
 
 
 def test_json_is_read(blocks: list[Any]) -> None:

@@ -65,7 +65,8 @@ def minimal() -> str:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the named files lie; their content does not matter here."""
     root = tmp_path_factory.mktemp("intent").resolve()
-    for name in ("models/small.onnx", "models/large.onnx", "data/eval.npz", "data/calib.npz", "spaces/own.yaml"):
+    data = ("data/eval.npz", "data/calib.npz", "data/boxes.json")
+    for name in ("models/small.onnx", "models/large.onnx", *data, "spaces/own.yaml"):
         path = root / name
         path.parent.mkdir(exist_ok=True)
         path.touch()

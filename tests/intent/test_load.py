@@ -38,7 +38,7 @@ def test_example(load: Load, full: str, folder: Path) -> None:
     assert intent.rate == 2.0
     assert intent.battery_wh == pytest.approx(2.6 * 3.7 * 0.8)
     assert intent.budget == Budget(60, 600.0, 0.3)
-    assert intent.search == SearchEntry("default", "surrogate", 0, {"batch": (1, 4), "threads": (2,)})
+    assert intent.search == SearchEntry(("default",), "surrogate", 0, {"batch": (1, 4), "threads": (2,)})
     assert [(c.metric.name, c.sense, c.limit, c.relative) for c in intent.constraints] == [
         ("accuracy", "min", 0.95, "absolute"),
         ("latency_p95", "max", 20.0, "absolute"),
@@ -61,7 +61,7 @@ def test_defaults(load: Load, minimal: str) -> None:
     assert intent.prefer == Preference("knee")
     assert intent.budget == Budget(60, None, 0.3)
     assert intent.limits == Limits(None, None)
-    assert intent.search == SearchEntry("default", "surrogate", 0, {})
+    assert intent.search == SearchEntry(("default",), "surrogate", 0, {})
     assert intent.protocol == ProtocolEntry("standard", {})
     assert (intent.rate, intent.battery_wh, intent.scores, intent.lossy, intent.trust) == (
         None,
@@ -102,7 +102,7 @@ def test_accuracy_is_an_objective_when_it_can_be_measured(load: Load, minimal: s
         (
             "search: {knobs: {spin: [true, false], level: all}}",
             "search",
-            SearchEntry("default", "surrogate", 0, {"spin": (True, False), "level": ("all",)}),
+            SearchEntry(("default",), "surrogate", 0, {"spin": (True, False), "level": ("all",)}),
         ),
         ("budget:\ndata:\nconstraints:\nworkload:\n  # rate: 2 / s", "budget", Budget(60, None, 0.3)),
     ],
@@ -113,9 +113,12 @@ def test_sections(load: Load, minimal: str, line: str, field: str, expected: obj
 
 
 def test_space_file_is_found(load: Load, minimal: str, folder: Path) -> None:
-    """A search space given as a path is relative to the intent, one given as a name stays a name."""
-    assert load(minimal + "search: {space: spaces/own.yaml}\n").search.space == str(folder / "spaces/own.yaml")
-    assert load(minimal + "search: {space: tiny}\n").search.space == "tiny"
+    """A search space given as a path is relative to the intent, a name stays a name; both may be listed."""
+    own = str(folder / "spaces/own.yaml")
+    assert load(minimal + "search: {space: spaces/own.yaml}\n").search.space == (own,)
+    assert load(minimal + "search: {space: tiny}\n").search.space == ("tiny",)
+    several = load(minimal + "search: {space: [default, spaces/own.yaml, tiny]}\n")
+    assert several.search.space == ("default", own, "tiny")
 
 
 def test_what_a_search_starts_from_is_found(load: Load, minimal: str, folder: Path) -> None:

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
         (Budget, {"measurements": 1, "time_s": float("inf")}),
         (Budget, {"measurements": 1, "time_s": None, "reserve": 1.0}),
         (Limits, {"time_s": 0.0, "memory_mib": None}),
-        (SearchEntry, {"space": "default", "strategy": "tpe", "seed": 0, "knobs": {"batch": ()}}),
+        (SearchEntry, {"space": ("default",), "strategy": "tpe", "seed": 0, "knobs": {"batch": ()}}),
+        (SearchEntry, {"space": (), "strategy": "tpe", "seed": 0, "knobs": {}}),
+        (SearchEntry, {"space": ("default", "default"), "strategy": "tpe", "seed": 0, "knobs": {}}),
         (ProtocolEntry, {"overrides": {"latency_calls": 0}}),
     ],
 )

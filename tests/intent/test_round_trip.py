@@ -22,10 +22,12 @@ from autoedge.intent.resolved import (
     ProtocolEntry,
     SearchEntry,
     TargetEntry,
+    TaskOptions,
     target_name,
 )
+from autoedge.intent.task import metrics_of
 from autoedge.measurement import Source
-from autoedge.metric import METRICS, OF_FINALISTS
+from autoedge.metric import METRICS, OF_FINALISTS, QUALITY, TASK_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +46,7 @@ SCALARS = (
     TRICKY | WORDS | st.booleans() | st.integers(-(2**50), 2**50) | st.floats(allow_nan=False, allow_infinity=False)
 )
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
-METRIC_LISTS = st.lists(
-    st.sampled_from(sorted(METRICS.keys() - set(OF_FINALISTS))), min_size=1, max_size=5, unique=True
-)
+COMMON = METRICS.keys() - {*OF_FINALISTS, *QUALITY}
 
 
 @st.composite
@@ -56,9 +56,9 @@ def constraints(draw: st.DrawFn, names: list[str]) -> tuple[Constraint, ...]:
     for name in names:
         metric = METRICS[name]
         number = draw(st.floats(0.001, 1))
-        unit = {"ips": "/ s", "": "%"}.get(metric.unit, metric.unit)
+        unit = {"ips": "/ s", "": "%"}.get(metric.unit, metric.unit) if metric.dimension != "number" else ""
         text = draw(st.sampled_from([f"{name} <= {number!r} {unit}", f"{name} >= {number!r} of baseline"]))
-        if metric.dimension == "fraction" and draw(st.booleans()):
+        if metric.dimension == "fraction" and not name.startswith("map") and draw(st.booleans()):
             text = f"{name} drop <= {number!r}"
         decide = draw(st.sampled_from(["interval", default_decide(metric)]))
         drawn.append(read_constraint(text, draw(st.sampled_from([None, Source.MEASURED])), decide))
@@ -80,7 +80,8 @@ def searches() -> st.SearchStrategy[SearchEntry]:
     values = st.lists(SCALARS, min_size=1, max_size=4, unique_by=lambda value: (isinstance(value, bool), value))
     strategies = st.sampled_from(["surrogate", "tpe", "nsga2", "random", "exhaustive", "gp"])
     knobs = st.dictionaries(TRICKY | WORDS, values.map(tuple), max_size=3)
-    spaces, seeds = st.just("default") | NAMES, st.integers(0, 2**32 - 1)
+    spaces = st.lists(st.just("default") | NAMES, min_size=1, max_size=3, unique=True).map(tuple)
+    seeds = st.integers(0, 2**32 - 1)
     starts = st.sampled_from(["default", "none", "/"])
     history = st.lists(st.sampled_from(["/", "/:pi4", "/:a,b c"]), max_size=3).map(tuple)
     return st.builds(SearchEntry, spaces, strategies, seeds, knobs, st.booleans(), starts, history)
@@ -107,12 +108,33 @@ def targets(draw: st.DrawFn) -> tuple[TargetEntry, ...]:
 
 
 @st.composite
+def tasks(draw: st.DrawFn) -> tuple[str, TaskOptions]:
+    """Tasks of every kind with what may be said of them."""
+    task, names = draw(st.sampled_from(sorted(TASK_METRICS))), TRICKY | WORDS
+    if task == "classification":
+        return task, TaskOptions(top_k=tuple(draw(st.lists(st.sampled_from([1, 3, 5, 10]), unique=True))))
+    if task == "custom":
+        metric = draw(st.sampled_from(["absent.module:function", "installed"]))
+        return task, TaskOptions(metric=metric, direction=draw(st.sampled_from(["maximize", "minimize"])))
+    if task != "detection":
+        return task, TaskOptions()
+    forms, units = st.sampled_from(["xyxy", "xywh", "cxcywh", "yxyx"]), st.sampled_from(["pixel", "relative"])
+    numbers = st.sampled_from(["category_id", "index"])
+    return task, TaskOptions(
+        (), None, "maximize", draw(names), draw(st.none() | names), *map(draw, (forms, units, numbers))
+    )
+
+
+@st.composite
 def intents(draw: st.DrawFn) -> dict[str, Any]:
     """Fields of an intent; files are put in by the test."""
-    limited, wished = draw(METRIC_LISTS), draw(METRIC_LISTS)
+    task, options = draw(tasks())
+    asked = st.sampled_from(sorted({*COMMON, *metrics_of(task, options)}))
+    limited, wished = (draw(st.lists(asked, min_size=1, max_size=5, unique=True)) for _ in range(2))
     return {
         "name": draw(NAMES),
-        "task": "classification",
+        "task": task,
+        "task_options": options,
         "models": draw(st.lists(NAMES, min_size=1, max_size=4, unique=True)),
         "targets": draw(targets()),
         "constraints": draw(constraints(limited)),
@@ -124,9 +146,9 @@ def intents(draw: st.DrawFn) -> dict[str, Any]:
         "limits": Limits(draw(MAYBE), draw(MAYBE)),
         "search": draw(searches()),
         "protocol": draw(protocols()),
-        "scores": draw(st.none() | TRICKY | WORDS),
+        "scores": draw(TRICKY | WORDS if task == "detection" else st.none() | TRICKY | WORDS),
         "lossy": draw(st.booleans()),
-        "trust": draw(st.booleans()),
+        "trust": task == "custom" or draw(st.booleans()),
     }
 
 
@@ -135,7 +157,8 @@ def intents(draw: st.DrawFn) -> dict[str, Any]:
 def test_round_trip(folder: Path, fields: dict[str, Any], which: int, *, calibrated: bool) -> None:
     """Every valid intent is read back equal from what was written of it, and is written the same again."""
     names = fields.pop("models")
-    data = DataEntry(folder / "data/eval.npz", folder / "data/calib.npz" if calibrated else None)
+    boxes = folder / "data/boxes.json" if fields["task"] == "detection" else None
+    data = DataEntry(folder / "data/eval.npz", folder / "data/calib.npz" if calibrated else None, boxes)
     models = tuple(ModelEntry(name, folder / "models/small.onnx") for name in names)
     intent = Intent(path=Path("elsewhere.yaml"), models=models, data=data, baseline=names[which % len(names)], **fields)
     written = folder / "resolved.yaml"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 KEYS = {
-    "version", "name", "task", "models", "data", "targets", "baseline", "constraints", "objectives", "prefer",
+    "version", "name", "task", "models", "data", "inputs", "targets", "baseline", "constraints", "objectives", "prefer",
     "workload", "battery", "budget", "search", "outputs", "lossy", "limits", "protocol", "trust",
 }  # fmt: skip
 

@@ -25,7 +25,7 @@ LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 
 def look(build: Any, model: onnx.ModelProto) -> ModelInfo:
     """What the worker finds, without a process around it."""
-    return ModelInfo.from_dict(inspector.look({"model": str(build.save(model))}))
+    return ModelInfo.from_dict(inspector.look({"model": str(build.save(model)), "format": ".onnx"}))
 
 
 def test_a_plain_model(build: Any) -> None:

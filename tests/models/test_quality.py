@@ -63,12 +63,12 @@ def test_trained_network(
     info = inspect_model(trained)
     calibration = samples(x=digits[0][:300])
     expected = scores(trained, digits[1])
-    half = make_variant(trained, info, {"precision": "fp16"}, cache=cache)
+    half = make_variant(trained, info, {"precision": "fp16"}, runtime="onnxruntime", cache=cache)
     assert np.abs(scores(half.path, digits[1]) - expected).max() < 0.01
     assert half.size_bytes < 0.6 * info.size_bytes
     made = {half.sha256}
     for recipe in ({"precision": "int8-dynamic"}, *STATIC):
-        variant = make_variant(trained, info, recipe, cache=cache, calibration=calibration)
+        variant = make_variant(trained, info, recipe, runtime="onnxruntime", cache=cache, calibration=calibration)
         same = scores(variant.path, digits[1]).argmax(1) == expected.argmax(1)
         assert same.mean() > 0.97, recipe
         assert variant.size_bytes < 0.6 * info.size_bytes

@@ -37,16 +37,17 @@ STATIC = [
 ]
 RECIPES = [{"precision": "fp32"}, {"precision": "fp16"}, {"precision": "int8-dynamic"}, *STATIC]
 MINMAX = STATIC[0]
+ORT = "autoedge.runtimes.onnxruntime:OnnxRuntime"
 
 
 def make(path: Path, recipe: Mapping[str, str], cache: VariantCache, calibration: Path | None = None) -> Variant:
     """A variant of a file, looked into without a process around it to save time."""
-    return make_variant(path, look(path), recipe, cache=cache, calibration=calibration)
+    return make_variant(path, look(path), recipe, runtime="onnxruntime", cache=cache, calibration=calibration)
 
 
 def look(path: Path) -> ModelInfo:
     """What is known of a file."""
-    return ModelInfo.from_dict(inspector.look({"model": str(path)}))
+    return ModelInfo.from_dict(inspector.look({"model": str(path), "format": ".onnx"}))
 
 
 def run(path: Path, values: np.ndarray) -> np.ndarray:
@@ -213,9 +214,13 @@ def mistyped(build: Any) -> onnx.ModelProto:
         ("linear", {"precision": "fp16"}, "no weights that float16 could hold"),
         ("linear", {"precision": "int8-dynamic"}, "has no operators that dynamic int8 can quantise"),
         ("linear", MINMAX, "has no operators that static int8 can quantise"),
-        ("unrunnable", {"precision": "fp32"}, "ONNX Runtime cannot run it"),
+        ("unrunnable", {"precision": "fp32"}, "the runtime cannot run it"),
         ("mistyped", {"precision": "fp32"}, "cannot load the model: Type Error"),
-        ("mlp", {"precision": "int3"}, "can become one of fp16, fp32, int8-dynamic, int8-static, but not 'int3'"),
+        (
+            "mlp",
+            {"precision": "int3"},
+            "can become one of fp16, fp32, int4-weight, int8-dynamic, int8-static, int8-weight, but",
+        ),
         ("mlp", {"precision": "fp16", "granularity": "tensor"}, "takes nothing else, but got {'granularity'"),
         ("mlp", {"precision": "int8-static"}, "takes calibration: minmax or entropy or percentile; granularity:"),
         ("mlp", {**MINMAX, "calibration": "guess"}, "but got {'calibration': 'guess'"),
@@ -243,9 +248,9 @@ def test_values_that_leave_the_range(build: Any) -> None:
     log = build.save(build.model([helper.make_node("Log", ["x"], ["y"])], *ports), "log.onnx")
     feed = {"x": np.zeros((1, 4), np.float32)}
     with pytest.raises(ModelError, match="output 'y' is not finite where that of the model as given is"):
-        trial.check(log, finite, feed, guessed=False)
-    trial.check(log, log, feed, guessed=False)
-    trial.check(finite, log, feed, guessed=False)
+        trial.check(log, finite, feed, guessed=False, place=ORT)
+    trial.check(log, log, feed, guessed=False, place=ORT)
+    trial.check(finite, log, feed, guessed=False, place=ORT)
 
 
 @pytest.mark.parametrize(
@@ -272,23 +277,23 @@ def test_quantised_and_half_models_stay_what_they_are(build: Any, cache: Variant
     half = make(build.save(build.mlp(4, 3)), {"precision": "fp16"}, cache).path
     info = look(half)
     assert info.precision == "fp16"
-    assert make_variant(half, info, {"precision": "fp16"}, cache=cache).sha256 == info.sha256
+    assert make_variant(half, info, {"precision": "fp16"}, runtime="onnxruntime", cache=cache).sha256 == info.sha256
     for precision in ("fp32", "int8-dynamic"):
         with pytest.raises(ModelError, match="fp16"):
-            make_variant(half, info, {"precision": precision}, cache=cache)
+            make_variant(half, info, {"precision": precision}, runtime="onnxruntime", cache=cache)
 
 
 def test_made_once(build: Any, cache: VariantCache, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second time no process is started; a new version of the recipes makes all anew."""
     path = build.save(build.mlp(4, 3))
     info = look(path)
-    first = make_variant(path, info, {"precision": "fp16"}, cache=cache)
+    first = make_variant(path, info, {"precision": "fp16"}, runtime="onnxruntime", cache=cache)
     monkeypatch.setattr(variants, "CONVERSION", None)
     monkeypatch.setattr(sys, "executable", "/nonexistent")
-    assert make_variant(path, info, {"precision": "fp16"}, cache=cache) == first
+    assert make_variant(path, info, {"precision": "fp16"}, runtime="onnxruntime", cache=cache) == first
     monkeypatch.setattr(variants, "RECIPE_VERSION", variants.RECIPE_VERSION + 1)
     with pytest.raises(FileNotFoundError, match="nonexistent"):
-        make_variant(path, info, {"precision": "fp16"}, cache=cache)
+        make_variant(path, info, {"precision": "fp16"}, runtime="onnxruntime", cache=cache)
 
 
 def test_calibration_data_are_part_of_the_key(build: Any, cache: VariantCache, samples: Samples) -> None:
@@ -318,14 +323,14 @@ def test_model_that_changed_meanwhile(build: Any, cache: VariantCache) -> None:
     info = look(path)
     build.save(build.mlp(4, 3))
     with pytest.raises(ModelError, match="has changed since it was looked into"):
-        make_variant(path, info, {"precision": "fp16"}, cache=cache)
+        make_variant(path, info, {"precision": "fp16"}, runtime="onnxruntime", cache=cache)
 
 
 def test_limits_hold_for_conversions(build: Any, cache: VariantCache) -> None:
     """A conversion beyond its limits is stopped with a reason."""
     path = build.save(build.mlp(4, 3))
     with pytest.raises(ModelError, match="the converter needed more than 40 MiB"):
-        make_variant(path, look(path), {"precision": "fp16"}, cache=cache, limits=Limits(60, 40))
+        make_variant(path, look(path), {"precision": "fp16"}, runtime="onnxruntime", cache=cache, limits=Limits(60, 40))
 
 
 SCRIPT = """
@@ -338,7 +343,7 @@ model, root = map(Path, sys.argv[1:])
 info = inspect_model(model)
 print("ready", flush=True)
 sys.stdin.readline()
-print(make_variant(model, info, {"precision": "int8-dynamic"}, cache=VariantCache(root)).sha256)
+print(make_variant(model, info, {"precision": "int8-dynamic"}, runtime="onnxruntime", cache=VariantCache(root)).sha256)
 """
 
 

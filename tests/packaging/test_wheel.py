@@ -37,6 +37,9 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     assert "autoedge/_catalog/surrogate_models/default/model.txt" in names
     assert "autoedge/_catalog/measurements/digits-x86/rows.parquet" in names
     assert "autoedge/py.typed" in names
+    assets = {f"autoedge/report/assets/{path.name}" for path in (ROOT / "autoedge" / "report" / "assets").iterdir()}
+    assert {name.rpartition(".")[2] for name in assets} >= {"js", "css", "md"}
+    assert assets <= set(names)  # every run ends with a report
     assert any(name.startswith("autoedge/store/migrations/versions/") for name in names)
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from autoedge.candidate import Candidate, Configuration
 from autoedge.errors import SpaceError
 from autoedge.space.columns import enumerate_columns
-from autoedge.space.space import LeftOut, ModelFacts, Space
+from autoedge.space.facts import Form, LeftOut, ModelFacts
+from autoedge.space.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,16 +36,18 @@ def _fits(condition: Any, level: Scalar) -> bool:
     return level in condition if isinstance(condition, list) else float(level) >= condition["min"]
 
 
-def _offered(rule: KnobRule, model: ModelFacts, limits: Mapping[str, Sequence[Scalar]], cores: Device) -> list[Scalar]:
+def _offered(rule: KnobRule, facts: ModelFacts, limits: Mapping[str, Sequence[Scalar]], cores: Device) -> list[Scalar]:
     """The levels of a knob for one model."""
+    model = facts.forms[0]
+    refused = model.refused.get("onnxruntime", {})
     levels = list(limits.get(rule.name, rule.levels_on(cores)))
     if rule.name == "precision":
         known = rule.levels_on(cores)
-        made = [v for v in levels if model.precision == "fp32" and v in known and v not in model.refused]
+        made = [v for v in levels if model.precision == "fp32" and v in known and v not in refused]
         as_given = "precision" not in limits or model.precision in levels
         return list(dict.fromkeys([level for level in made if level != model.precision] + [model.precision] * as_given))
-    if rule.name == "batch" and model.fixed_batch is not None:
-        return [model.fixed_batch]
+    if rule.name in model.only:
+        return list(model.only[rule.name])
     return levels
 
 
@@ -104,11 +107,23 @@ def knob_bodies(draw: st.DrawFn) -> dict[str, Any]:
     return bodies
 
 
+def _facts(
+    name: str,
+    precision: str = "fp32",
+    fixed_batch: int | None = None,
+    features: Mapping[str, float] | None = None,
+    refused: Mapping[str, str] | None = None,
+) -> ModelFacts:
+    """A model in one form, for ONNX Runtime."""
+    fixed = {} if fixed_batch is None else {"batch": (fixed_batch,)}
+    return ModelFacts(name, (Form(".onnx", precision, fixed, {"onnxruntime": refused or {}}),), features or {})
+
+
 @st.composite
 def model_facts(draw: st.DrawFn) -> list[ModelFacts]:
     """One to three models, some of them of another precision, of a fixed batch, or refused."""
     return [
-        ModelFacts(
+        _facts(
             name,
             draw(st.sampled_from(["fp32", "fp32", "fp16", "bf16"])),
             draw(st.none() | st.sampled_from([1, 3, 7])),
@@ -130,7 +145,7 @@ def test_the_space_is_what_brute_force_finds(
     levels = {rule.name: list(rule.levels_on(device(cores))) for rule in file.knobs}
     levels["model"] = [model.name for model in models]
     if "precision" in levels:
-        levels["precision"] += [model.precision for model in models]
+        levels["precision"] += [model.forms[0].precision for model in models]
     limits = {
         name: tuple(data.draw(st.lists(st.sampled_from(known), min_size=1, unique=True)))
         for name, known in levels.items()
@@ -139,9 +154,9 @@ def test_the_space_is_what_brute_force_finds(
     wanted = _reference(file, models, device(cores), limits)
     if not wanted:
         with pytest.raises(SpaceError, match="no candidate is left"):
-            Space(file, models, {"local": device(cores)}, limits)
+            Space([file], models, {"local": device(cores)}, limits)
         return
-    space = Space(file, models, {"local": device(cores)}, limits)
+    space = Space([file], models, {"local": device(cores)}, limits)
     found = [space.candidate(row) for row in range(len(space))]
     assert len(found) == len(set(found))
     assert set(found) == wanted
@@ -158,21 +173,21 @@ def test_the_space_is_what_brute_force_finds(
 
 
 def _small(name: str = "m", **changes: Any) -> ModelFacts:
-    return ModelFacts(**{"name": name, "precision": "fp32", **changes})
+    return _facts(name, **changes)
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3, 4, 6, 8])
 def test_the_shipped_space_counts_up(shipped: SpaceFile, device: OnCores, cores: int) -> None:
-    """3 plain precisions and 6 static ones, 5 batches, 4 graph levels, 2 arenas; 4 ways to run several threads."""
-    space = Space(shipped, [_small()], {"local": device(cores)}, {})
+    """5 plain precisions and 6 static ones, 5 batches, 4 graph levels, 2 arenas; 4 ways to run several threads."""
+    space = Space([shipped], [_small()], {"local": device(cores)}, {})
     several = len(space.knobs["threads"].levels) - 1
     assert space.knobs["threads"].levels[-1] == cores
-    assert len(space) == (3 + 6) * 5 * 4 * 2 * (1 + 4 * several)
+    assert len(space) == (5 + 6) * 5 * 4 * 2 * (1 + 4 * several)
 
 
 def test_conditions_hold_in_the_shipped_space(shipped: SpaceFile, device: OnCores) -> None:
     """Calibration belongs to static int8, execution and spinning to several threads, and nothing else has them."""
-    space = Space(shipped, [_small()], {"local": device(4)}, {})
+    space = Space([shipped], [_small()], {"local": device(4)}, {})
     for row in range(0, len(space), 7):
         configuration = space.candidate(row).configuration
         static = configuration.recipe["precision"] == "int8-static"
@@ -184,7 +199,7 @@ def test_conditions_hold_in_the_shipped_space(shipped: SpaceFile, device: OnCore
 def test_a_limit_fixes_a_knob(shipped: SpaceFile, device: OnCores) -> None:
     """Only the levels that the intent allows are left, in every candidate; a level given twice counts once."""
     limits = {"batch": (4, 4, 1), "threads": (2,), "precision": ("fp16", "fp32"), "arena": ("off",)}
-    space = Space(shipped, [_small()], {"local": device(2)}, limits)
+    space = Space([shipped], [_small()], {"local": device(2)}, limits)
     assert len(space) == 2 * 2 * 4 * 2 * 2
     assert space.knobs["batch"].levels == (1, 4)
     assert {space.candidate(row).configuration.knobs["threads"] for row in range(len(space))} == {2}
@@ -192,10 +207,10 @@ def test_a_limit_fixes_a_knob(shipped: SpaceFile, device: OnCores) -> None:
 
 def test_a_count_may_go_beyond_the_list(shipped: SpaceFile, device: OnCores) -> None:
     """A batch of 32 is no level of the file but a batch all the same; threads end at the cores."""
-    space = Space(shipped, [_small()], {"local": device(2)}, {"batch": (32, 1)})
+    space = Space([shipped], [_small()], {"local": device(2)}, {"batch": (32, 1)})
     assert space.knobs["batch"].levels == (1, 32)
     with pytest.raises(SpaceError, match=r"search\.knobs\.threads: must be among 1, 2, but got 3"):
-        Space(shipped, [_small()], {"local": device(2)}, {"threads": (3,)})
+        Space([shipped], [_small()], {"local": device(2)}, {"threads": (3,)})
 
 
 @pytest.mark.parametrize(
@@ -203,7 +218,10 @@ def test_a_count_may_go_beyond_the_list(shipped: SpaceFile, device: OnCores) -> 
     [
         ({"bath": (1,)}, "search.knobs: the space 'onnxruntime-cpu' has no knob 'bath'; nearest is 'batch'"),
         ({"thread": (1,)}, "has no knob 'thread'; nearest is 'threads'"),
-        ({"precision": ("int4",)}, "search.knobs.precision: must be among fp32, fp16, int8-dynamic, int8-static, but"),
+        (
+            {"precision": ("int4",)},
+            "search.knobs.precision: must be among fp32, fp16, int8-dynamic, int8-static, int8-weight, ",
+        ),
         ({"model": ("n",)}, "search.knobs.model: must be among m, but got n"),
         ({"batch": (0,)}, "search.knobs.batch: must be among"),
         ({"batch": (-1,)}, "search.knobs.batch: must be among"),
@@ -219,14 +237,14 @@ def test_a_count_may_go_beyond_the_list(shipped: SpaceFile, device: OnCores) -> 
 def test_a_wrong_limit_is_told(shipped: SpaceFile, device: OnCores, limits: dict[str, Any], said: str) -> None:
     """A limit that names no knob or no level says what there is."""
     with pytest.raises(SpaceError) as caught:
-        Space(shipped, [_small()], {"local": device(2)}, limits)
+        Space([shipped], [_small()], {"local": device(2)}, limits)
     assert said in str(caught.value)
 
 
 def test_a_fixed_batch_is_the_only_one(shipped: SpaceFile, device: OnCores) -> None:
     """A model of fixed batch 3 runs with that, others do not gain it, and what is left out says why."""
     models = [_small("fixed", fixed_batch=3), _small("free")]
-    space = Space(shipped, models, {"local": device(1)}, {"precision": ("fp32",)})
+    space = Space([shipped], models, {"local": device(1)}, {"precision": ("fp32",)})
     batches: dict[str, set[Scalar]] = {"fixed": set(), "free": set()}
     for row in range(len(space)):
         configuration = space.candidate(row).configuration
@@ -238,10 +256,11 @@ def test_a_fixed_batch_is_the_only_one(shipped: SpaceFile, device: OnCores) -> N
 
 def test_refused_precisions_are_listed(shipped: SpaceFile, device: OnCores) -> None:
     """What cannot be made of a model is left out with its reason; what the model is as given never is."""
-    refused = {"int8-static": "it needs data.calibration", "fp16": "no such type"}
-    half = dict.fromkeys(("fp16", "int8-dynamic", "int8-static"), "the model as given is fp16")
+    small = dict.fromkeys(("int8-weight", "int4-weight"), "it has no matrix")
+    refused = {"int8-static": "it needs data.calibration", "fp16": "no such type", **small}
+    half = dict.fromkeys(("fp16", "int8-dynamic", "int8-static", *small), "the model as given is fp16")
     models = [_small("m", refused=refused), _small("half", precision="fp16", refused=half)]
-    space = Space(shipped, models, {"local": device(1)}, {})
+    space = Space([shipped], models, {"local": device(1)}, {})
     made = {(c.model, c.recipe["precision"]) for c in (space.candidate(row).configuration for row in range(len(space)))}
     assert made == {("m", "fp32"), ("m", "int8-dynamic"), ("half", "fp16")}
     assert {(left.model, left.what, left.reason) for left in space.left_out} == {
@@ -249,6 +268,8 @@ def test_refused_precisions_are_listed(shipped: SpaceFile, device: OnCores) -> N
         ("m", "int8-static", "it needs data.calibration"),
         ("half", "int8-dynamic", "the model as given is fp16"),
         ("half", "int8-static", "the model as given is fp16"),
+        *(("m", precision, "it has no matrix") for precision in small),
+        *(("half", precision, "the model as given is fp16") for precision in small),
     }
 
 
@@ -256,7 +277,7 @@ def test_a_precision_of_its_own_belongs_to_its_model(shipped: SpaceFile, device:
     """A bf16 model runs as given, although the file lists no bf16, and lends that to no other model."""
     models = [_small("m"), _small("own", precision="bf16")]
     for limits in ({}, {"precision": ("bf16", "fp32")}):
-        space = Space(shipped, models, {"local": device(1)}, {"batch": (1,), **limits})
+        space = Space([shipped], models, {"local": device(1)}, {"batch": (1,), **limits})
         made = {(c.model, c.recipe["precision"]) for c in (space.candidate(r).configuration for r in range(len(space)))}
         assert {precision for model, precision in made if model == "own"} == {"bf16"}
         assert ("m", "fp32") in made
@@ -266,17 +287,17 @@ def test_a_precision_of_its_own_belongs_to_its_model(shipped: SpaceFile, device:
 def test_a_model_that_a_limit_excludes_is_listed(shipped: SpaceFile, device: OnCores) -> None:
     """With precision limited to fp32, a bf16 model has no candidate; what is left out says so."""
     models = [_small("m"), _small("own", precision="bf16")]
-    space = Space(shipped, models, {"local": device(1)}, {"precision": ("fp32",)})
+    space = Space([shipped], models, {"local": device(1)}, {"precision": ("fp32",)})
     assert {space.candidate(row).configuration.model for row in range(len(space))} == {"m"}
     assert [left.model for left in space.left_out] == ["own"]
     with pytest.raises(SpaceError, match=r"no candidate is left: own: .*bf16.*; widen search\.knobs"):
-        Space(shipped, models[1:], {"local": device(1)}, {"precision": ("fp32",)})
+        Space([shipped], models[1:], {"local": device(1)}, {"precision": ("fp32",)})
 
 
 def test_the_baseline_stands_outside_the_limits(shipped: SpaceFile, device: OnCores) -> None:
     """The default candidate is the model as given, batch 1, the runtime's defaults, whatever the limits say."""
     limits: dict[str, tuple[Scalar, ...]] = {"precision": ("int8-dynamic",), "batch": (16,), "arena": ("off",)}
-    space = Space(shipped, [_small()], {"pi": device(4, 2)}, limits)
+    space = Space([shipped], [_small()], {"pi": device(4, 2)}, limits)
     default = space.default("m", "pi")
     assert default.target == "pi"
     assert default.configuration.canonical == {
@@ -293,7 +314,7 @@ def test_the_baseline_stands_outside_the_limits(shipped: SpaceFile, device: OnCo
         },
     }
     assert space.row(default) is None
-    whole = Space(shipped, [_small()], {"pi": device(4, 2)}, {})
+    whole = Space([shipped], [_small()], {"pi": device(4, 2)}, {})
     row = whole.row(default)
     assert row is not None
     assert whole.candidate(row) == default
@@ -301,7 +322,7 @@ def test_the_baseline_stands_outside_the_limits(shipped: SpaceFile, device: OnCo
 
 def test_what_lies_outside_has_no_row(shipped: SpaceFile, device: OnCores) -> None:
     """Another target, runtime, model, level, an unknown knob, a missing one or one too many: all outside."""
-    space = Space(shipped, [_small()], {"local": device(1)}, {})
+    space = Space([shipped], [_small()], {"local": device(1)}, {})
     inside = space.candidate(11)
     configuration = inside.configuration
     knobs = dict(configuration.knobs)
@@ -337,7 +358,7 @@ def test_features_follow_their_model(shipped: SpaceFile, device: OnCores) -> Non
         _small("b", features={"macs": 3.0}),
         _small("c", features={"odd": float("nan")}),
     ]
-    space = Space(shipped, models, {"local": device(1)}, {"precision": ("fp32",)})
+    space = Space([shipped], models, {"local": device(1)}, {"precision": ("fp32",)})
     names, table = space.features()
     assert names == ("macs", "odd", "size")
     assert table.shape == (len(space), 3)
@@ -349,7 +370,7 @@ def test_features_follow_their_model(shipped: SpaceFile, device: OnCores) -> Non
 
 def test_no_features_are_no_columns(shipped: SpaceFile, device: OnCores) -> None:
     """Models of which nothing is known give an empty table of the right length."""
-    space = Space(shipped, [_small()], {"local": device(1)}, {})
+    space = Space([shipped], [_small()], {"local": device(1)}, {})
     names, table = space.features()
     assert names == ()
     assert table.shape == (len(space), 0)
@@ -362,7 +383,7 @@ def test_no_features_are_no_columns(shipped: SpaceFile, device: OnCores) -> None
 def million(declare: Declare, device: OnCores) -> Space:
     """Six knobs of ten levels: a million candidates."""
     bodies = {f"k{i}": {"levels": list(range(10)), "default": 0, "ordered": True} for i in range(6)}
-    return Space(declare(bodies), [_small()], {"local": device(1)}, {})
+    return Space([declare(bodies)], [_small()], {"local": device(1)}, {})
 
 
 def test_a_million_candidates_are_columns(million: Space) -> None:
@@ -378,7 +399,7 @@ def test_a_space_too_large_is_refused_before_it_fills_memory(declare: Declare, d
     """Thirty knobs of ten levels are refused at once, saying what to do."""
     bodies = {f"k{i}": {"levels": list(range(10)), "default": 0} for i in range(30)}
     with pytest.raises(SpaceError, match=r"more than [\d,]+ candidates; fix or limit knobs with search\.knobs"):
-        Space(declare(bodies), [_small()], {"local": device(1)}, {})
+        Space([declare(bodies)], [_small()], {"local": device(1)}, {})
 
 
 def test_conditions_reach_through_knobs_that_do_not_apply(declare: Declare, device: OnCores) -> None:
@@ -388,7 +409,7 @@ def test_conditions_reach_through_knobs_that_do_not_apply(declare: Declare, devi
         "b": {"levels": [1, 2], "default": 1, "ordered": True, "when": {"a": ["y"]}},
         "c": {"levels": ["p", "q"], "default": "p", "when": {"b": [1]}},
     }
-    space = Space(declare(bodies), [_small()], {"local": device(1)}, {})
+    space = Space([declare(bodies)], [_small()], {"local": device(1)}, {})
     found = {tuple(sorted(space.candidate(row).configuration.knobs.items())) for row in range(len(space))}
     assert found == {
         (("a", "x"),),

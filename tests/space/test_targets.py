@@ -11,7 +11,8 @@ import pytest
 from autoedge.candidate import Candidate
 from autoedge.errors import SpaceError
 from autoedge.search.pool import Grid
-from autoedge.space.space import LeftOut, ModelFacts, Space
+from autoedge.space.facts import Form, LeftOut, ModelFacts
+from autoedge.space.space import Space
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
     OnCores = Callable[..., Device]
 
-MODELS = [ModelFacts("m", "fp32", features={"macs": 6.0}), ModelFacts("n", "fp32", fixed_batch=3)]
+MODELS = [ModelFacts("m", features={"macs": 6.0}), ModelFacts("n", (Form(only={"batch": (3,)}),))]
 FEW = {"batch": (1, 4), "graph_level": ("all",), "arena": ("on",), "precision": ("fp32", "fp16")}
 
 
 @pytest.fixture
 def several(shipped: SpaceFile, device: OnCores) -> Space:
     """Two models on a machine of one core and one of four."""
-    return Space(shipped, MODELS, {"one": device(1), "four": device(4)}, FEW)
+    return Space([shipped], MODELS, {"one": device(1), "four": device(4)}, FEW)
 
 
 def test_it_is_the_spaces_of_its_targets(several: Space, shipped: SpaceFile, device: OnCores) -> None:
@@ -36,7 +37,7 @@ def test_it_is_the_spaces_of_its_targets(several: Space, shipped: SpaceFile, dev
     found = [several.candidate(row) for row in range(len(several))]
     alone = {}
     for name, cores in (("one", 1), ("four", 4)):
-        space = Space(shipped, MODELS, {name: device(cores)}, FEW)
+        space = Space([shipped], MODELS, {name: device(cores)}, FEW)
         alone[name] = {space.candidate(row) for row in range(len(space))}
         assert {one for one in found if one.target == name} == alone[name]
         assert int(several.rows_on(name).sum()) == len(space)
@@ -49,7 +50,7 @@ def test_it_is_the_spaces_of_its_targets(several: Space, shipped: SpaceFile, dev
 
 def test_targets_are_a_column_where_there_are_several(several: Space, shipped: SpaceFile, device: OnCores) -> None:
     """A space on one target has the columns that it always had; with several, the target stands beside the model."""
-    one = Space(shipped, MODELS, {"one": device(1)}, FEW)
+    one = Space([shipped], MODELS, {"one": device(1)}, FEW)
     assert list(several.knobs) == ["model", "target", *list(one.knobs)[1:]]
     assert several.knobs["target"].levels == several.targets == ("one", "four")
     assert several.knobs["threads"].levels == (1, 2, 4)
@@ -78,11 +79,11 @@ def test_the_default_is_that_of_its_target(several: Space) -> None:
 def test_a_limit_that_one_target_cannot_keep(shipped: SpaceFile, device: OnCores) -> None:
     """A target without a level that the intent asks for is left out with the reason; others go on."""
     devices = {"one": device(1), "four": device(4)}
-    space = Space(shipped, MODELS, devices, {**FEW, "threads": (4, 2)})
+    space = Space([shipped], MODELS, devices, {**FEW, "threads": (4, 2)})
     assert {space.candidate(row).target for row in range(len(space))} == {"four"}
     assert LeftOut("", "threads 4, 2", "it has 1", "one") in space.left_out
     with pytest.raises(SpaceError, match=r"search\.knobs\.threads: must be among 1, 2, 4, but got 8"):
-        Space(shipped, MODELS, devices, {"threads": (8,)})
+        Space([shipped], MODELS, devices, {"threads": (8,)})
 
 
 def test_what_is_left_out_of_a_model_is_told_once(several: Space) -> None:
@@ -94,7 +95,7 @@ def test_what_is_left_out_of_a_model_is_told_once(several: Space) -> None:
 def test_features_tell_devices_apart(shipped: SpaceFile, device: OnCores) -> None:
     """Beside the model's numbers each row has those of its device that are not the same everywhere."""
     arm = replace(device(4, 4), arch="aarch64", memory_mib=1024)
-    space = Space(shipped, MODELS, {"pc": device(2, 2), "pi": arm}, FEW)
+    space = Space([shipped], MODELS, {"pc": device(2, 2), "pi": arm}, FEW)
     names, table = space.features()
     assert names[0] == "macs"
     assert set(names[1:]) == {
@@ -112,7 +113,7 @@ def test_features_tell_devices_apart(shipped: SpaceFile, device: OnCores) -> Non
 
 def test_equal_devices_have_nothing_to_tell(shipped: SpaceFile, device: OnCores) -> None:
     """Two devices of the same make add no feature."""
-    space = Space(shipped, MODELS, {"a": device(2), "b": device(2)}, FEW)
+    space = Space([shipped], MODELS, {"a": device(2), "b": device(2)}, FEW)
     names, table = space.features()
     assert names == ("macs",)
     assert table.shape == (len(space), 1)

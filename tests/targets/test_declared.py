@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import autoedge
 from autoedge.errors import IntentError, TargetError
+from autoedge.registry import places
+from autoedge.runtimes import own_process
 from autoedge.targets.address import Address
 from autoedge.targets.declared import DeclaredTarget, declared, open_target, read_targets, targets_file
 from autoedge.targets.file import write_target
 from autoedge.targets.local import LocalTarget
 from autoedge.targets.ssh import SshTarget
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FULL = """\
 # What hangs on the wall.
@@ -32,6 +33,9 @@ targets:
     host: kitchen
     meter: {type: um25c, port: /dev/rfcomm0}
     idle_power: 2700 mW
+    delegates:
+      edgetpu: {library: libedgetpu.so.1, options: {device: usb, verbose: true}}
+      short: /opt/odd.so
   alias: {address: shelf}
   local: {meter: none}
 """
@@ -59,6 +63,10 @@ def test_every_key_is_read(file: Path) -> None:
             host="kitchen",
             meter={"type": "um25c", "port": "/dev/rfcomm0"},
             idle_power_w=2.7,
+            delegates={
+                "edgetpu": {"library": "libedgetpu.so.1", "options": {"device": "usb", "verbose": True}},
+                "short": {"library": "/opt/odd.so", "options": {}},
+            },
         ),
         "alias": DeclaredTarget("alias", "shelf"),
         "local": DeclaredTarget("local", meter={"type": "none"}),
@@ -95,6 +103,36 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         "10 targets.g: takes a mapping such as {address: ssh://user@host}, but got ssh://x",
         '11 targets.h.meter: takes a type, or a mapping with type such as {type: um25c}, but got {"port": "x"}',
     ]
+
+
+@pytest.mark.parametrize(
+    ("delegates", "rule"),
+    [
+        ("libedgetpu.so.1", "takes a mapping such as {edgetpu: {library: libedgetpu.so.1}}, but got libedgetpu.so.1"),
+        ("{tpu: 3}", "delegate tpu takes library and options, but got 3"),
+        ("{tpu: {options: {a: 1}}}", 'delegate tpu takes library and options, but got {"options": {"a": 1}}'),
+        ("{tpu: {library: x, optoins: {}}}", "delegate tpu takes library and options, but got"),
+        ("{tpu: {library: x, options: [usb]}}", 'options of delegate tpu are plain values, but got ["usb"]'),
+        ("{tpu: {library: x, options: {a: [1]}}}", 'options of delegate tpu are plain values, but got {"a": [1]}'),
+        (
+            "{builtin: x}",
+            "the name of a delegate matches [a-z0-9][a-z0-9._-]{0,63} and is not builtin, but got 'builtin'",
+        ),
+        ("{TPU: x}", "and is not builtin, but got 'TPU'"),
+        ("{tpu: ''}", "a delegate has a library, but got"),
+        ('{tpu: "a\\nb"}', "a delegate has a library, but got"),
+    ],
+)
+def test_delegates_that_cannot_be_meant(tmp_path: Path, delegates: str, rule: str) -> None:
+    """A delegate has a name of its own, a library, and plain options; all else is told with its line."""
+    path = tmp_path / "targets.yaml"
+    path.write_text(f"version: 1\ntargets:\n  pi:\n    address: ssh://pi\n    delegates: {delegates}\n")
+    with pytest.raises(IntentError) as caught:
+        read_targets(path)
+    (problem,) = caught.value.problems
+    assert f"{path}:" in problem
+    assert "targets.pi" in problem
+    assert rule in problem
 
 
 ANCHORS = """\
@@ -288,6 +326,21 @@ def test_paths_of_this_machine(
     one = DeclaredTarget("here", python=python, wrap=wrap)
     with open_target(one, {}, blobs=tmp_path / "blobs", jobs=tmp_path / "jobs") as target:
         assert target.device is not None
+
+
+def test_another_interpreter_uses_its_own_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies beside AutoEdge, as in the site-packages of its own Python, is nothing that a device imports."""
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    (packages / "autoedge").symlink_to(Path(autoedge.__file__).parent)
+    for name in ("numpy", "psutil", "onnxruntime", "json"):
+        (packages / f"{name}.py").write_text("raise SystemError('imported from another interpreter')\n")
+    monkeypatch.setattr(own_process, "_ROOT", str(packages))
+    one, known = DeclaredTarget("here", python=sys.executable), places("autoedge.runtimes")
+    with open_target(one, known, blobs=tmp_path / "blobs", jobs=tmp_path / "jobs") as target:
+        survey = target.survey()
+    assert survey["kernels"]
+    assert target.device.runtimes["onnxruntime"] == onnxruntime.__version__
 
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:

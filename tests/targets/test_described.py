@@ -34,6 +34,7 @@ DONE = {
     "cpu_s": 0.1,
     "machine_busy_s": -0.01,
     "soak": {"cpu_s": 1.0, "calls": 3},
+    "placement": {"openvino": 12, "cpu": 3},
 }
 BODY = {
     "job": JOB,
@@ -54,6 +55,18 @@ def test_a_described_device() -> None:
     assert device_from({**GOOD, "cpu": "a\x1bb"}, {}).cpu == "a\\x1bb"
 
 
+def test_what_runtimes_offer() -> None:
+    """Offers of installed runtimes are kept with their reasons, escaped and cut; an agent that tells none has none."""
+    said = {"device": {"CPU": "", "GPU.0": "no\x1bdriver" + "x" * 500}}
+    device = device_from({**GOOD, "offers": {"onnxruntime": said, "other": said}}, {"onnxruntime": "x", "other": "x"})
+    assert device.offers.keys() == {"onnxruntime"}
+    levels = device.offers["onnxruntime"]["device"]
+    assert levels["CPU"] == ""
+    assert levels["GPU.0"].startswith("no\\x1bdriver")
+    assert len(levels["GPU.0"]) < 250
+    assert device_from(GOOD, {"onnxruntime": "x"}).offers == {}
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -66,6 +79,12 @@ def test_a_described_device() -> None:
         ({"arch": None}, "arch: a text is expected"),
         ({"runtimes": 3}, "runtimes: a mapping is expected"),
         ({"runtimes": {"onnxruntime": 3}}, "onnxruntime: a text is expected"),
+        ({"offers": []}, "offers: a mapping is expected"),
+        ({"offers": {"onnxruntime": "all"}}, "knobs: a mapping is expected"),
+        ({"offers": {"onnxruntime": {"device": ["CPU"]}}}, "levels: a mapping is expected"),
+        ({"offers": {"onnxruntime": {"device": {"CPU": None}}}}, "CPU: a text is expected"),
+        ({"offers": {"onnxruntime": {"de\x1bvice": {}}}}, "knobs: at most 64 names"),
+        ({"offers": {"onnxruntime": {"device": {str(i): "" for i in range(65)}}}}, "levels: at most 64 names"),
     ],
 )
 def test_a_device_that_describes_itself_wrongly(wrong: dict[str, object], said: str) -> None:
@@ -127,6 +146,10 @@ def test_a_sound_reply_stays_as_it_is() -> None:
         {"done": {**DONE, "cold_start_ns": 10**400}},
         {"done": {**DONE, "soak": {"cpu_s": float("nan")}}},
         {"done": {**DONE, "marks": [{"calls": -1}]}},
+        {"done": {**DONE, "placement": ["cpu"]}},
+        {"done": {**DONE, "placement": {"cpu": "many"}}},
+        {"done": {**DONE, "placement": {"cpu": 1.5}}},
+        {"done": {**DONE, "placement": {"\x1b[2J": 1}}},
         {"done": {**DONE, "machine_busy_s": float("-inf")}},
         {"failed": ["x"]},
         {"failed": "x", "traceback": [1]},

@@ -86,3 +86,23 @@ def test_none_can_be_reached(place: Path, capsys: pytest.CaptureFixture[str]) ->
     """Without a target there is nothing to measure on: exit 3, with the reason."""
     assert _select(place, "none") == 3
     assert "refuses the connection" in capsys.readouterr().err
+
+
+def test_a_gate_on_the_device(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bundle chosen on a device is checked there, over SSH, against itself: every process ran on that device."""
+    text = (place / "away.yaml").read_text().replace("targets: [away, board]", "targets: [board]")
+    (place / "board.yaml").write_text(text.replace("measurements: 20", "measurements: 40"))
+    assert _select(place, "board") == 0
+    bundle, targets = str(place / "run-board" / "bundle"), str(place / "targets.yaml")
+    given = ["--bundle", bundle, "--intent", str(place / "board.yaml"), "--against", str(place / "run-board")]
+    capsys.readouterr()
+    code = run(["check", *given, "--targets", targets, "--json", str(place / "check.json")])
+    assert code in (0, 4)
+    assert "board" in capsys.readouterr().out
+    document = json.loads((place / "check.json").read_text())
+    assert document["outcome"] in ("met", "undecided")
+    assert document["target"]["name"] == "board"
+    assert document["processes"]["new"] == document["processes"]["base"] == document["rounds"]
+    assert all(about["same_device"] for about in document["bundles"].values())
+    limits = {one["constraint"]: one["outcome"] for one in document["constraints"]}
+    assert limits == {"memory_peak <= 4000 MiB": "met"}

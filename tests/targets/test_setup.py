@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PACKAGES = ("numpy", "psutil", "onnxruntime")
+PACKAGES = ("numpy", "psutil", "pillow", "onnxruntime")
 
 
 def _wheel(folder: Path, name: str) -> None:
@@ -74,9 +74,11 @@ def test_package_that_pip_does_not_find(offline: Any, tmp_path: Path, monkeypatc
     """What pip says is told when it cannot install something."""
     from autoedge.targets import environment
 
-    monkeypatch.setitem(environment.PACKAGES, "absent", "no-such-package")
+    monkeypatch.setitem(environment.PACKAGES, "absent", ("no-such-package",))
     target = offline.declared("pi4", folder=str(tmp_path / "device"))
-    with pytest.raises(TargetError, match=r"pip could not install numpy, psutil, no-such-package there; it said: .*No"):
+    with pytest.raises(
+        TargetError, match=r"pip could not install numpy, psutil, pillow, no-such-package there; it said: .*No"
+    ):
         make_environment(target, ["absent"], python=sys.executable, on_step=lambda _: None)
 
 

@@ -11,10 +11,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autoedge.testing.display import Display
+from autoedge.testing.family import Family
 from autoedge.testing.following import Following
 from autoedge.testing.profile import Constant, Lagged, Profile, Ramp, Recorded, Step
 
@@ -83,6 +84,7 @@ def test_lag_after_a_step() -> None:
     assert shown.energy_j(10.0, 20.0) - 27.0 == pytest.approx(36.383, abs=1e-3)
 
 
+@example([(0.0, 0.0), (0.0, 1.0)], 1.0, [0.0, -5e-324])  # a moment too short for a slope
 @given(STEPS, st.floats(0.05, 3.0), st.lists(st.floats(-2, 25), min_size=1, max_size=5))
 def test_lag_solves_its_equation(steps: list[tuple[float, float]], tau_s: float, times: list[float]) -> None:
     """The lagged power is that of a fine numerical solution, whatever the order of the questions."""
@@ -159,6 +161,24 @@ def test_following_an_orphan() -> None:
             time.sleep(0.05)
         end = time.perf_counter()
     assert 0.3 <= profile.busy_s(start, end) <= 0.6
+
+
+def test_following_no_more_than_the_cores_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick of CPU time that falls between two close readings makes no peak beyond all cores, and is not lost."""
+    ticks = iter([0.0, *(tick for step in range(1, 1000) for tick in (step * 0.01, step * 0.01 + 0.005))])
+    monkeypatch.setattr(Family, "cpu_s", lambda _: next(ticks))
+    with Following(os.getpid(), 1.0, 2.0) as profile:
+        start = time.perf_counter()
+        for _ in range(50):
+            profile.busy_s(start, time.perf_counter())
+            profile.busy_s(start, time.perf_counter())
+            time.sleep(0.02)
+        end = time.perf_counter()
+        pieces = np.concatenate([[start], profile.knots(start, end), [end]])
+        peak = profile.power_w((pieces[1:] + pieces[:-1]) / 2).max()
+    spent = next(ticks)
+    assert peak <= 1.0 + 2.0 * (os.cpu_count() or 1) + 1e-9
+    assert profile.busy_s(start, time.perf_counter()) == pytest.approx(spent, abs=0.05)
 
 
 def test_following_nobody() -> None:

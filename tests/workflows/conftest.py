@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,11 +13,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
+
+from autoedge.bench.presets import protocol_for
+from autoedge.candidate import Candidate, Configuration
+from autoedge.deploy.bundle import BundleSpec, build_bundle
+from autoedge.measurement import Phase, Result, Source, Value
+from autoedge.models.info import Tensor
+from autoedge.registry import places
+from autoedge.targets.local import LocalTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from autoedge.device import Device
 
 
 def classifier(path: Path, *, hidden: int, seed: int, nan: bool = False) -> Path:
@@ -63,6 +74,7 @@ def intent_in() -> Callable[..., Path]:
     """Writes an intent into a folder; keys given replace lines of the default one, None leaves a line out."""
 
     def write(folder: Path, **changes: str | None) -> Path:
+        # These models are too small for weights alone in few bits, so that those precisions are left out.
         lines: dict[str, str | None] = {
             "version": "1",
             "task": "{type: classification}",
@@ -73,7 +85,8 @@ def intent_in() -> Callable[..., Path]:
             "objectives": "[latency_p50, accuracy]",
             "protocol": "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.02 s, latency_calls: 64}",
             "budget": "{measurements: 26}",
-            "search": "{strategy: random, seed: 0, knobs: {threads: [1], arena: ['on'], batch: [1, 4]}}",
+            "search": "{space: onnxruntime-cpu, strategy: random, seed: 0, "
+            "knobs: {precision: [fp32, fp16, int8-dynamic, int8-static], threads: [1], arena: ['on'], batch: [1, 4]}}",
         }
         lines.update(changes)
         path = folder / "intent.yaml"
@@ -132,3 +145,84 @@ def autoedge(environment: dict[str, str], place: Path) -> Callable[..., subproce
         )
 
     return call
+
+
+@pytest.fixture(scope="session")
+def gate_intent() -> str:
+    """An intent that a gate asks by: limits that any machine keeps, and short processes."""
+    return """\
+version: 1
+name: small
+task: {type: classification}
+models: [model.onnx]
+constraints: [latency_p50 <= 10 s, memory_peak <= 4 GiB]
+objectives: [latency_p50, size]
+protocol: {preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.02 s, latency_calls: 64}
+budget: {measurements: 40}
+"""
+
+
+@pytest.fixture(scope="session")
+def this_device(tmp_path_factory: pytest.TempPathFactory) -> Device:
+    """This machine as the agent sees it."""
+    place = tmp_path_factory.mktemp("probe")
+    with LocalTarget(places("autoedge.runtimes"), blobs=place / "blobs", jobs=place / "jobs") as target:
+        assert target.device is not None
+        return target.device
+
+
+@pytest.fixture
+def gate_bundle(tmp_path: Path, this_device: Device, gate_intent: str) -> Callable[..., Path]:
+    """Builds a bundle of a net with so many inner layers, chosen by an intent."""
+
+    def build(name: str, layers: int, intent: str = gate_intent, runtime: str = "onnxruntime") -> Path:
+        model = layered(tmp_path / f"{name}.onnx", layers)
+        candidate = Candidate(Configuration("net", {"precision": "fp32"}, runtime, {"batch": 1, "threads": 1}), "local")
+        short = {"warmup_seconds": 0.02, "latency_seconds": 0.02, "latency_calls": 64}
+        latency = Value(1.0, 0.9, 1.1, Source.MEASURED, "recorded", 6)
+        spec = BundleSpec(
+            candidate=candidate,
+            model_file=model,
+            suffix=".onnx",
+            model_hash=hashlib.sha256(model.read_bytes()).hexdigest(),
+            inputs=(Tensor("x", "float32", ("n", 4)),),
+            outputs=(Tensor("scores", "float32", ("n", 3)),),
+            scores="scores",
+            device=this_device,
+            result=Result(candidate.candidate_id, Phase.CONFIRM, 6, {"latency_p50_ms": latency}, ()),
+            protocol=protocol_for("quick", short, [], {}),
+            runtime_version=this_device.runtimes["onnxruntime"],
+            verdict={"outcome": "met", "decisions": []},
+            intent=intent,
+            tools={"autoedge": "0.1.0"},
+            data_hash="",
+        )
+        build_bundle(spec, tmp_path / name)
+        return tmp_path / name
+
+    return build
+
+
+def layered(path: Path, layers: int) -> Path:
+    """A classifier that spreads its features, works on them, and gathers them again unchanged."""
+    first = np.zeros((4, 128), np.float32)
+    first[:, :4] = np.eye(4)
+    weights = {
+        "first": first,
+        "inner": np.eye(128, dtype=np.float32),
+        "last": np.eye(128, 3, dtype=np.float32),
+    }
+    names = ["x", *(f"h{i}" for i in range(layers + 1)), "scores"]
+    used = ["first", *["inner"] * layers, "last"]
+    nodes = [
+        helper.make_node("MatMul", [names[i], weight], [names[i + 1]], f"layer{i}") for i, weight in enumerate(used)
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    onnx.save(helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path

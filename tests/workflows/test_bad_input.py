@@ -118,7 +118,7 @@ def test_a_read_only_folder(place: Path, write_intent: Intent, autoedge: Command
 def test_a_full_disk_loses_nothing(place: Path, write_intent: Intent, autoedge: Command) -> None:
     """A disk that fills up in mid-run is exit 5; what was measured is there, and with more space the run goes on."""
     intent = write_intent()
-    with mounted(place / "out", "size=2m") as folder:
+    with mounted(place / "out", "size=6m") as folder:
         filler = folder / "filler"
         first = autoedge("select", "--intent", write_intent(budget="{measurements: 16}"), "--out", folder / "run")
         assert first.returncode in (0, 4), first.stderr

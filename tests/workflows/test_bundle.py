@@ -96,6 +96,7 @@ def spec(tmp_path: Path, device: Device, data: Path) -> BundleSpec:
     return BundleSpec(
         candidate=candidate,
         model_file=path,
+        suffix=".onnx",
         model_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
         inputs=(Tensor("x", "float32", ("N", 8)),),
         outputs=(Tensor("scores", "float32", ("N", CLASSES)),),

@@ -32,7 +32,8 @@ QUICK = {
     "constraints": "[energy <= 1 J]",
     "objectives": "[energy, latency_p50]",
     "budget": "{measurements: 3}",
-    "search": "{strategy: random, seed: 0, knobs: {threads: [1], arena: ['on'], batch: [1]}}",
+    "search": "{space: onnxruntime-cpu, strategy: random, seed: 0, "
+    "knobs: {precision: [fp32, fp16, int8-dynamic, int8-static], threads: [1], arena: ['on'], batch: [1]}}",
 }
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from optuna.storages import InMemoryStorage
 
+from autoedge.catalog import catalog_folder
 from autoedge.device import Device
 from autoedge.measurement import Phase
 from autoedge.search.study import Board, Row
 from autoedge.space.declaration import read_space_file
-from autoedge.space.space import ModelFacts, Space
+from autoedge.space.facts import ModelFacts
+from autoedge.space.space import Space
 from autoedge.workflows.explore import _proposal
-from autoedge.workflows.opening import catalog_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +30,10 @@ def space() -> Space:
     """One model on two devices."""
     device = Device("m", "x86_64", "cpu", 2, 2, 4096, "Linux", "3.11", {"onnxruntime": "1"})
     file = read_space_file(catalog_folder("search_spaces") / "onnxruntime-cpu.yaml")
-    facts = [ModelFacts("small", "fp32", None, {"log_macs": 5.0})]
-    return Space(file, facts, {"one": device, "two": replace(device, machine="n")}, {"arena": ["on"], "batch": [1, 4]})
+    facts = [ModelFacts("small", features={"log_macs": 5.0})]
+    return Space(
+        [file], facts, {"one": device, "two": replace(device, machine="n")}, {"arena": ["on"], "batch": [1, 4]}
+    )
 
 
 def _run(space: Space, searched: Sequence[int] = ()) -> Any:

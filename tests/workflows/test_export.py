@@ -22,7 +22,8 @@ from autoedge.errors import DataError, StoreError
 from autoedge.measurement import Measurement, Phase, Source, Status, Value
 from autoedge.metric import METRICS
 from autoedge.space.declaration import read_space_file
-from autoedge.space.space import ModelFacts, Space
+from autoedge.space.facts import ModelFacts
+from autoedge.space.space import Space
 from autoedge.store.store import Store
 from autoedge.workflows.campaign_columns import device_features
 from autoedge.workflows.export import campaign_of, export_campaign, opened_store
@@ -224,11 +225,29 @@ def test_runtime_versions(put: Callable[..., None], database: Path) -> None:
     assert sorted(campaign.frame["latency_p50_ms"]) == [1.0, 2.0]
 
 
+def test_every_input_size_has_its_own_newest_file(put: Callable[..., None], database: Path) -> None:
+    """What is fed to a model is part of its file's key: one size does not make another one's rows old."""
+    for level, key in ((8, "key at 8"), (12, "key at 12")):
+        sized = Configuration("digits", {"precision": "fp32"}, "onnxruntime", {"batch": 1, "image_size": level})
+        put(Candidate(sized, "pi4"), float(level), variant_key=key)
+    assert sorted(campaign_of(str(database)).campaign.frame["latency_p50_ms"]) == [8.0, 12.0]
+
+
+def test_versions_of_several_runtimes_are_no_knob(put: Callable[..., None], database: Path) -> None:
+    """Each runtime has a version of its own; only several versions of one tell candidates apart."""
+    put(_candidate(1), 2.0)
+    other = Candidate(Configuration("digits", {"precision": "fp32"}, "openvino", {"batch": 1}), "pi4")
+    put(other, 1.0, runtime_version="2026.4")
+    card = campaign_of(str(database)).campaign.card
+    assert "runtime_version" not in card.knobs
+    assert "runtime" in card.knobs
+
+
 def test_device_features_as_in_a_space() -> None:
     """What a campaign tells of devices has the names and numbers that a space of several devices has."""
     devices = {"one": Device(**DEVICE), "two": Device(**{**DEVICE, "cores": 2, "physical_cores": 1, "memory_mib": 512})}
-    file = read_space_file(next(iter(catalog_folder("search_spaces").glob("*.yaml"))))
-    space = Space(file, [ModelFacts("m", "fp32")], devices, {"batch": [1], "threads": [1]})
+    file = read_space_file(catalog_folder("search_spaces") / "onnxruntime-cpu.yaml")
+    space = Space([file], [ModelFacts("m")], devices, {"batch": [1], "threads": [1]})
     names, values = space.features()
     assert names
     for name, device in devices.items():

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KILLS = 20
+SEARCH = (
+    "{space: onnxruntime-cpu, strategy: surrogate, seed: 0, "
+    "knobs: {precision: [fp32, fp16, int8-dynamic, int8-static], threads: [1]}}"
+)
 _DEATH_S = 5.0
 
 
@@ -32,7 +36,7 @@ def test_killed_twenty_times(place: Path, write_intent: Callable[..., Path], env
     Every measurement in the agents' own log is in the store, no (candidate, phase, replicate) is logged as finished
     twice, and five seconds after each kill no process of the run lives.
     """
-    intent = write_intent(budget="{measurements: 60}", search="{strategy: surrogate, seed: 0, knobs: {threads: [1]}}")
+    intent = write_intent(budget="{measurements: 60}", search=SEARCH)
     run = place / "run"
     mark = f"kill-test-{os.getpid()}"
     environment = {**environment, "AUTOEDGE_TEST_MARK": mark}
@@ -57,7 +61,7 @@ def test_killed_twenty_times(place: Path, write_intent: Callable[..., Path], env
         budget = 60 + 25 * finished
         intent = write_intent(
             budget=f"{{measurements: {budget}}}",
-            search="{strategy: surrogate, seed: 0, knobs: {threads: [1]}}",
+            search=SEARCH,
             prefer=f"{{latency_p50: {finished}, accuracy: 1}}",
         )
     last = subprocess.run(command, env=environment, cwd=place, capture_output=True, text=True, check=False, timeout=300)

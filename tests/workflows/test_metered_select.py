@@ -35,7 +35,8 @@ ENERGY = {
     "protocol": "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.02 s, latency_calls: 64, "
     "idle_seconds: 0.4 s, idle_samples: 4, energy_seconds: 0.6 s, energy_windows: 1}",
     "budget": "{measurements: 3}",
-    "search": "{strategy: random, seed: 0, knobs: {threads: [1], arena: ['on'], batch: [1]}}",
+    "search": "{space: onnxruntime-cpu, strategy: random, seed: 0, "
+    "knobs: {precision: [fp32, fp16, int8-dynamic, int8-static], threads: [1], arena: ['on'], batch: [1]}}",
 }
 
 

@@ -18,7 +18,7 @@ from autoedge.models.inspect import inspect_model
 from autoedge.workflows.prepare import Prepared, prepare, score_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     Shape = Sequence[int | str]
@@ -119,6 +119,12 @@ def _good() -> dict[str, np.ndarray[Any, Any]]:
 # -- what fits -----------------------------------------------------------------------------------------------------
 
 
+def _refused(found: Prepared) -> Mapping[str, str]:
+    """What there is not of the only model for ONNX Runtime."""
+    (facts,) = found.facts
+    return facts.forms[0].refused["onnxruntime"]
+
+
 def test_what_fits_is_known_in_full(prepared: Prepare, models: Path, tmp_path: Path) -> None:
     """Models, task, facts and constraints are what the files and the intent say, in the user's order."""
     found = prepared(
@@ -148,8 +154,8 @@ def test_what_fits_is_known_in_full(prepared: Prepare, models: Path, tmp_path: P
     assert found.calibration == tmp_path / "calibration.npz"
     assert len(found.calibration_hash) == 64
     fixed, plain = found.facts
-    assert (fixed.name, fixed.fixed_batch, fixed.precision) == ("fixed", 5, "fp32")
-    assert (plain.name, plain.fixed_batch, plain.refused) == ("plain", None, {})
+    assert (fixed.name, fixed.forms[0].only, fixed.forms[0].precision) == ("fixed", {"batch": (5,)}, "fp32")
+    assert (plain.name, plain.forms[0].only, plain.forms[0].refused["onnxruntime"]) == ("plain", {}, {})
     assert plain.features["log_macs"] == pytest.approx(np.log10(FEATURES * CLASSES + 1))
     assert set(plain.features) == {"log_macs", "log_parameters", "log_activations", "log_size"}
 
@@ -159,25 +165,22 @@ def test_a_model_alone_is_enough(prepared: Prepare) -> None:
     found = prepared("plain")
     assert (found.task.data, found.task.data_hash, found.task.labels, found.task.scores) == (None, "", None, {})
     assert (found.calibration, found.calibration_hash, found.constraints) == (None, "", ())
-    (facts,) = found.facts
-    assert set(facts.refused) == {"fp16", "int8-dynamic", "int8-static"}
-    assert all("cannot be seen without data.evaluation (or say lossy: allow)" in v for v in facts.refused.values())
-    (facts,) = prepared("plain", lossy="allow").facts
-    assert facts.refused == {"int8-static": "it needs data.calibration"}
+    refused = _refused(found)
+    assert {"fp16", "int8-dynamic", "int8-static"} <= set(refused)
+    assert all("cannot be seen without data.evaluation (or say lossy: allow)" in v for v in refused.values())
+    assert _refused(prepared("plain", lossy="allow")) == {"int8-static": "it needs data.calibration"}
 
 
 def test_static_int8_takes_calibration_data(prepared: Prepare) -> None:
     """The evaluation set never stands in for calibration data: without them static int8 is left out, saying so."""
-    (facts,) = prepared("plain", evaluation=_good()).facts
-    assert facts.refused == {"int8-static": "it needs data.calibration"}
-    (facts,) = prepared("plain", evaluation=_good(), calibration={"x": _samples()}).facts
-    assert facts.refused == {}
+    assert _refused(prepared("plain", evaluation=_good())) == {"int8-static": "it needs data.calibration"}
+    assert _refused(prepared("plain", evaluation=_good(), calibration={"x": _samples()})) == {}
 
 
 def test_what_has_no_weights_to_shrink_has_no_variants(prepared: Prepare) -> None:
     """A model without convolution or matrix product runs as given only."""
-    (facts,) = prepared("plain_relu", evaluation=_good(), calibration={"x": _samples()}).facts
-    assert set(facts.refused.values()) == {"it has no convolution or matrix product to make smaller"}
+    refused = _refused(prepared("plain_relu", evaluation=_good(), calibration={"x": _samples()}))
+    assert set(refused.values()) == {"it has no convolution or matrix product to make smaller"}
 
 
 @pytest.mark.parametrize(
@@ -365,3 +368,24 @@ def test_a_limit_that_the_data_cannot_show_is_refused(
     with pytest.raises(AutoEdgeError) as caught:
         prepared("plain", evaluation=evaluation, constraints=f"[{constraint}]")
     assert f"'{constraint}' cannot be seen in these data; {said}" in str(caught.value)
+
+
+def test_a_model_whose_package_is_missing_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, models: Path, tmp_path: Path
+) -> None:
+    """It never breaks the command: the others stay, a line says what to install; the reference alone is an error."""
+    from autoedge.models import packages
+
+    monkeypatch.setattr(packages, "version_of", lambda name: None if name == "ai-edge-litert" else "1")
+    (tmp_path / "lite.tflite").write_bytes(b"anything")
+    text = "version: 1\nname: n\ntask: {type: classification}\nmodels: [MODELS]\n"
+    path = tmp_path / "intent.yaml"
+    path.write_text(text.replace("MODELS", f"{models / 'plain.onnx'}, lite.tflite"))
+    found = prepare(load_intent(path))
+    assert [entry.name for entry in found.intent.models] == ["plain"]
+    assert [str(left) for left in found.left_out] == [
+        "lite: no candidate (it takes ai-edge-litert: pip install 'autoedge[litert]')"
+    ]
+    path.write_text(text.replace("MODELS", f"lite.tflite, {models / 'plain.onnx'}"))
+    with pytest.raises(ModelError, match=r"lite\.tflite: it takes ai-edge-litert: pip install 'autoedge\[litert\]'"):
+        prepare(load_intent(path))

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     Intent = Callable[..., Path]
 
 SEARCH = (
-    "{strategy: exhaustive, seed: 0, knobs: {precision: [fp32], threads: [1], graph_level: [all], batch: [1, 4]}%s}"
+    "{space: onnxruntime-cpu, strategy: exhaustive, seed: 0, "
+    "knobs: {precision: [fp32], threads: [1], graph_level: [all], batch: [1, 4]}%s}"
 )
 RACING, PLAIN = SEARCH % "", SEARCH % ", racing: false"
 

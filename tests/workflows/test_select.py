@@ -214,7 +214,8 @@ def test_without_data_lossy_variants_are_left_out(place: Path, write_intent: Int
 @pytest.mark.parametrize("strategy", ["surrogate", "tpe", "nsga2", "random", "exhaustive"])
 def test_every_strategy_runs(place: Path, write_intent: Intent, strategy: str) -> None:
     """Every strategy proposes distinct candidates of the space and ends with a verdict."""
-    search = f"{{strategy: {strategy}, seed: 1, knobs: {{threads: [1], arena: ['on']}}}}"
+    knobs = "{precision: [fp32, fp16, int8-dynamic, int8-static], threads: [1], arena: ['on']}"
+    search = f"{{space: onnxruntime-cpu, strategy: {strategy}, seed: 1, knobs: {knobs}}}"
     selection = autoedge.select(write_intent(search=search, budget="{measurements: 22}"), out=place / "run")
     rows = Store(place / "run" / "study.db").measurements()
     searched = [row.candidate_id for row in rows if row.phase is Phase.SEARCH]
@@ -226,7 +227,8 @@ def test_every_strategy_runs(place: Path, write_intent: Intent, strategy: str) -
 def test_several_processes_a_result(place: Path, write_intent: Intent) -> None:
     """A protocol of two processes a result measures every searched candidate twice, where no race ends it early."""
     protocol = "{preset: quick, warmup_seconds: 0.02 s, latency_seconds: 0.02 s, processes: 2}"
-    budget, search = "{measurements: 24, reserve: 10 %}", "{racing: false}"
+    budget = "{measurements: 24, reserve: 10 %}"
+    search = "{space: onnxruntime-cpu, racing: false, knobs: {precision: [fp32, fp16, int8-dynamic, int8-static]}}"
     autoedge.select(write_intent(protocol=protocol, budget=budget, search=search), out=place / "run")
     rows = [row for row in Store(place / "run" / "study.db").measurements() if row.phase is Phase.SEARCH]
     counts = {name: sum(row.candidate_id == name for row in rows) for name in {row.candidate_id for row in rows}}

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 ONE = {"wrap": ["taskset", "-c", "0"], "host": "alpha"}
 TWO = {"host": "alpha", "idle_power": "2 W"}
 THREE = {"wrap": ["taskset", "-c", "1"], "host": "beta"}
-SEARCH = "{strategy: surrogate, seed: 0, knobs: {threads: [1], arena: ['on'], batch: [1, 4]}}"
+SEARCH = (
+    "{space: onnxruntime-cpu, strategy: surrogate, seed: 0, "
+    "knobs: {precision: [fp32, fp16, int8-dynamic, int8-static], threads: [1], arena: ['on'], batch: [1, 4]}}"
+)
 GONE = "ssh://pi@127.0.0.1:1"  # nothing listens there
 
 
@@ -309,7 +312,8 @@ def test_a_finalist_whose_target_dies_is_replaced(place: Path, write_intent: Int
             lost.append(event.candidate.target)
             powers[event.candidate.target].cut()
 
-    few = "{strategy: random, knobs: {threads: [1], arena: ['on'], batch: [1], graph_level: all, precision: fp32}}"
+    knobs = "{threads: [1], arena: ['on'], batch: [1], graph_level: all, precision: fp32}"
+    few = f"{{space: onnxruntime-cpu, strategy: random, knobs: {knobs}}}"
     intent = write_intent(targets="[ada, bob]", search=few, budget="{measurements: 40, reserve: 10 %}")
     selection = autoedge.select(intent, out=place / "run", on_event=listen)
     assert lost

@@ -14,18 +14,19 @@ import pytest
 import autoedge
 from autoedge.campaign.campaign import Campaign, read_campaign
 from autoedge.campaign.history import Recorded
+from autoedge.catalog import catalog_folder
 from autoedge.device import Device
 from autoedge.errors import DataError, SurrogateError
 from autoedge.intent.load import load_intent
 from autoedge.metric import METRICS
 from autoedge.search.study import Board
 from autoedge.space.declaration import read_space_file
-from autoedge.space.space import ModelFacts, Space
+from autoedge.space.facts import ModelFacts
+from autoedge.space.space import Space
 from autoedge.surrogate.saved.surrogate import load_surrogate
 from autoedge.workflows import start as module
 from autoedge.workflows.events import Note
 from autoedge.workflows.export import export_campaign
-from autoedge.workflows.opening import catalog_folder
 from autoedge.workflows.retrain import retrain
 from autoedge.workflows.space_results import space_results
 from autoedge.workflows.start import Sources, read_sources
@@ -40,7 +41,10 @@ if TYPE_CHECKING:
     Command = Callable[..., subprocess.CompletedProcess[str]]
 
 OBJECTIVES = "[latency_p50, size]"
-KNOBS = "knobs: {threads: [1], arena: ['on'], batch: [1, 4]}"
+KNOBS = (
+    "space: onnxruntime-cpu, "
+    "knobs: {precision: [fp32, fp16, int8-dynamic, int8-static], threads: [1], arena: ['on'], batch: [1, 4]}"
+)
 
 
 class Learned(NamedTuple):
@@ -134,10 +138,8 @@ def test_columns_have_the_names_of_an_exported_campaign(learned: Learned) -> Non
     }
     device = Device("m", "x86_64", "cpu", 2, 2, 4096, "Linux", "3.11", {"onnxruntime": "1"})
     file = read_space_file(catalog_folder("search_spaces") / "onnxruntime-cpu.yaml")
-    space = Space(
-        file, [ModelFacts(name, "fp32", None, facts) for name, facts in models.items()], {"local": device}, {}
-    )
-    candidates = space_results(space, "local", device, "onnxruntime")
+    space = Space([file], [ModelFacts(name, features=facts) for name, facts in models.items()], {"local": device}, {})
+    candidates = space_results(space, "local", device)
     assert set(campaign.card.knobs) <= set(candidates.knobs)
     assert set(campaign.card.features) <= set(candidates.features)
     assert len(candidates) == len(space)
@@ -147,9 +149,11 @@ def test_columns_have_the_names_of_an_exported_campaign(learned: Learned) -> Non
 def space() -> Space:
     """Two models on two small devices."""
     device = Device("m", "x86_64", "cpu", 2, 2, 4096, "Linux", "3.11", {"onnxruntime": "1"})
-    facts = [ModelFacts("small", "fp32", None, {"log_macs": 5.0}), ModelFacts("large", "fp32", None, {"log_macs": 7.0})]
+    facts = [ModelFacts("small", features={"log_macs": 5.0}), ModelFacts("large", features={"log_macs": 7.0})]
     file = read_space_file(catalog_folder("search_spaces") / "onnxruntime-cpu.yaml")
-    return Space(file, facts, {"one": device, "two": replace(device, machine="n")}, {"arena": ["on"], "batch": [1, 4]})
+    return Space(
+        [file], facts, {"one": device, "two": replace(device, machine="n")}, {"arena": ["on"], "batch": [1, 4]}
+    )
 
 
 def _campaign(learned: Learned, **columns: Any) -> Campaign:
@@ -184,19 +188,20 @@ def test_histories_of_one_name_are_told_apart(learned: Learned, place: Path, wri
 def test_a_model_of_the_same_name_is_not_mistaken(learned: Learned, space: Space) -> None:
     """History of other models counts by their features; of the very same models by their names too."""
     (results,) = measured_in(_recorded(_campaign(learned)), [METRICS["latency_p50"]])
-    stranger = in_terms_of(space, results, "onnxruntime")
+    stranger = in_terms_of(space, results)
     assert stranger is not None
     assert "model" not in stranger.knobs
     macs = np.where(results.knobs["model"] == "small", 5.0, 8.0)
     half = replace(results, features={"log_macs": macs})
-    known = in_terms_of(space, half, "onnxruntime")
+    known = in_terms_of(space, half)
     assert known is not None
     names = set(known.knobs["model"].tolist())
     assert "small" in names
     assert "large" not in names
     assert set(known.knobs["target"].tolist()) == {"one", "two"}
     assert "runtime" not in known.knobs
-    assert in_terms_of(space, results, "litert") is None
+    of_another = np.full(len(results), "litert", dtype=object)
+    assert in_terms_of(space, replace(results, knobs={**results.knobs, "runtime": of_another})) is None
 
 
 def test_without_the_shipped_surrogate_a_run_is_cold(

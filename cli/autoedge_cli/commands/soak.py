@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autoedge_cli.finite import FiniteRange
-from autoedge_cli.options import json_option, targets_option, write_json
+from autoedge_cli.options import json_option, targets_option, trust_option, write_json
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _LONGEST_MIN = 24 * 60.0
@@ -28,6 +28,7 @@ _LONGEST_MIN = 24 * 60.0
 @click.option("--target", metavar="NAME", help="Name or address of another target than its own.")
 @targets_option
 @click.option("--out", type=_FOLDER, help="New folder of the results (default: soaks/NAME-TIME).")
+@trust_option
 @json_option
 def command(  # noqa: PLR0917 - one parameter an option
     minutes: float,
@@ -38,6 +39,7 @@ def command(  # noqa: PLR0917 - one parameter an option
     target: str | None,
     targets: Path | None,
     out: Path | None,
+    trust: tuple[Path, ...],
     json_file: str | None,
 ) -> int:
     """Run a candidate without a pause, and tell what it sustains.
@@ -51,7 +53,7 @@ def command(  # noqa: PLR0917 - one parameter an option
     from autoedge_cli.render import console
     from autoedge_cli.render_soak import render_soak
 
-    subject = subject_of(run=run, candidate=candidate, bundle=bundle, intent=intent)
+    subject = subject_of(run=run, candidate=candidate, bundle=bundle, intent=intent, trust=trust)
     with SoakProgress() as progress:
         soaked = soak(subject, minutes, target=target, targets=targets, out=out, on_state=progress)
     if json_file is not None:
