@@ -36,7 +36,7 @@ def report(root: Path) -> dict[str, Any]:
     with folder.locked():
         store = Store(folder.database, existing=True)
         try:
-            standings = kept_standings(root, store)
+            standings = kept_standings(root, store, verdict["chosen"]["candidate_id"])
             document = report_document(root, store, verdict, standings)
         finally:
             store.close()

@@ -35,13 +35,18 @@ class Standings:
 
 def keep_standings(run: Run, ranking: Ranking) -> Standings:
     """Keep in the store how every candidate stands: where model and data files are gone, nobody could tell again."""
-    found = _of(run, best_first(run, ranking))
+    found = _of(run, best_first(run, ranking.standings.values(), ranking.chosen.candidate.candidate_id))
     run.store.set_fact(_FACT, {"rows": found.rows, "references": found.references})
     return found
 
 
-def kept_standings(root: Path, store: Store) -> Standings:
+def kept_standings(root: Path, store: Store, chosen: str) -> Standings:
     """What was kept; for a run of an AutoEdge that did not keep it yet, made from the run's own files.
+
+    Args:
+        root: The run folder.
+        store: The run's.
+        chosen: Id of the candidate that its verdict chose.
 
     Raises:
         AutoEdgeError: It was not kept, and the run's models or data are not where they were.
@@ -50,9 +55,7 @@ def kept_standings(root: Path, store: Store) -> Standings:
     if known is not None:
         return Standings(known["rows"], known["references"])
     with reopened_run(root) as run:
-        everyone = list(stored_standings(run).values())
-        order = [everyone[i] for i in run.preferred([one.evidence for one in everyone])]
-        return _of(run, sorted(order, key=lambda one: not one.front))
+        return _of(run, best_first(run, stored_standings(run).values(), chosen))
 
 
 def _of(run: Run, standings: Sequence[Standing]) -> Standings:

@@ -13,7 +13,7 @@ from autoedge.decide.verdict import Outcome, Verdict
 from autoedge.measurement import Phase, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from autoedge.bench.evidence import Evidence
     from autoedge.candidate import Candidate
@@ -151,11 +151,11 @@ def _order(run: Run, confirmed: Confirmed, standings: dict[str, Standing]) -> li
     return order + [s.candidate.candidate_id for s in sorted(rest, key=lambda s: s.verdict.violation)]
 
 
-def best_first(run: Run, ranking: Ranking) -> list[Standing]:
-    """Every standing: the chosen one, then the front by the preference, then the rest by the preference."""
-    everyone = list(ranking.standings.values())
+def best_first(run: Run, standings: Collection[Standing], chosen: str) -> list[Standing]:
+    """Every standing: the one with the chosen id, then the front by the preference, then the rest by the preference."""
+    everyone = list(standings)
     order = [everyone[i] for i in run.preferred([standing.evidence for standing in everyone])]
-    return sorted(order, key=lambda standing: (standing is not ranking.chosen, not standing.front))
+    return sorted(order, key=lambda standing: (standing.candidate.candidate_id != chosen, not standing.front))
 
 
 def figures(standing: Standing) -> dict[str, Any]:

@@ -102,6 +102,19 @@ def test_an_older_run_is_stood_again(finished: Path, tmp_path: Path) -> None:
     assert _texts(run) == before
 
 
+def test_the_chosen_one_leads_an_older_run_too(finished: Path, tmp_path: Path) -> None:
+    """What was confirmed may look worse than a lucky single measurement: the front is headed by what was chosen."""
+    run = shutil.copytree(finished / "run", tmp_path / "run")
+    verdict = json.loads((run / "verdict.json").read_text())
+    last = json.loads((run / "front.json").read_text())["rows"][-1]
+    (run / "verdict.json").write_text(json.dumps(verdict | {"chosen": last}))
+    store = Store(run / "study.db")
+    store.set_fact("standings", None)
+    store.close()
+    report(run)
+    assert json.loads((run / "front.json").read_text())["rows"][0]["candidate_id"] == last["candidate_id"]
+
+
 def test_damaged_samples_leave_the_report(run: Path) -> None:
     """Raw files that are gone or make no sense cost a picture at most."""
     for path in (run / "raw").glob("*.npz"):
