@@ -163,7 +163,7 @@ class Manifest(Form):
     result: ResultForm
     protocol: ProtocolForm
     verdict: VerdictForm
-    intent: str
+    intent: Annotated[str, Field(max_length=2**20)]  # what an intent file may hold
     tools: dict[str, str]
     data_hash: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
     files: dict[Annotated[str, Field(pattern=PLACE)], Hash]

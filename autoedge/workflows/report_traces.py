@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from autoedge.measurement import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -40,11 +41,21 @@ def traces(root: Path, rows: Sequence[Measurement], shown: Sequence[str]) -> lis
         For each ``title``, ``candidate_id`` (empty for the whole run), ``source`` and ``series``: ``name``, ``unit``,
         ``x`` (in s), ``y``.
     """
-    found = [_power(root, rows, name) for name in dict.fromkeys(shown)]
     soaks = [row for row in rows if row.phase is Phase.SOAK and row.ok][-MOST_SOAKS:]
-    found += [_soak(root, row) for row in soaks]
-    found += [_temperatures([row for row in rows if row.target == name]) for name in _targets(rows)]
-    return [one for one in found if one is not None]
+    drawn = [
+        *(partial(_power, root, rows, name) for name in dict.fromkeys(shown)),
+        *(partial(_soak, root, row) for row in soaks),
+        *(partial(_temperatures, [row for row in rows if row.target == name]) for name in _targets(rows)),
+    ]
+    return [one for draw in drawn if (one := _sound(draw)) is not None]
+
+
+def _sound(draw: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+    """A picture, or nothing where its samples can be read but make no sense."""
+    try:
+        return draw()
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
 
 
 def _targets(rows: Sequence[Measurement]) -> list[str]:

@@ -87,3 +87,20 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path, raw: str) -> None:
     (root / "empty.npz").touch()
     np.savez(root / "pickle.npz", power0_time_s=objects, power0_power_w=objects)
     assert traces(root, [_row(raw=raw, power=_power("package"))], ["a@local"]) == []
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"end_s": np.arange(3.0), "duration_ns": np.full(3, 1), "look_temp_c": np.ones(5)},
+        {"end_s": np.array(3.0), "duration_ns": np.array(1)},
+        {"end_s": np.array(["a"]), "duration_ns": np.array(["b"])},
+        {"end_s": np.arange(3.0), "duration_ns": np.ones((3, 2))},
+    ],
+)
+def test_a_soak_of_another_shape_is_left_out(tmp_path: Path, arrays: dict[str, Any]) -> None:
+    """A recording that can be read but makes no sense costs its own picture, and the report goes on."""
+    np.savez(tmp_path / "s.npz", **arrays)
+    np.savez(tmp_path / "good.npz", end_s=np.arange(5.0), duration_ns=np.full(5, 2_000_000))
+    rows = [_row(Phase.SOAK, raw="s.npz"), _row(Phase.SOAK, raw="good.npz")]
+    assert len(traces(tmp_path, rows, [])) == 1
