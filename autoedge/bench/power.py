@@ -173,10 +173,25 @@ class _Job:
         net = self._per.net
         power_w = self._idle.power_w + rate * net.energy_j
         # Offset counts again, since idle is part of the sum; gain is common to both terms.
-        instrument = math.hypot(rectangular(self._spec.gain * power_w), rectangular(self._spec.offset_w))
-        error = _COVERAGE * math.hypot(self._idle.error_w, instrument) + rate * net.uncertainty_j
+        error = _COVERAGE * math.hypot(self._idle.error_w, self._instrument(power_w)) + rate * net.uncertainty_j
         low, high = capacity / (power_w + error), capacity / max(power_w - error, power_w / 100)
         return Value(capacity / power_w, low, high, source, "usable Wh / (idle W + rate x net J)", 1)
+
+    def _instrument(self, power_w: float) -> float:
+        """Standard uncertainty in W of what the instrument may be off by at a power."""
+        return math.hypot(rectangular(self._spec.gain * power_w), rectangular(self._spec.offset_w))
+
+    def _systematic_at_rate(self, rate: WindowEnergy | None) -> dict[str, float]:
+        """Share of the figures at the workload's rate that the instrument may be off by, at k = 2."""
+        items = self._key["rate"]
+        if rate is not None:
+            power_w = rate.mean_power_w
+        elif items is not None and self._per.net is not None:
+            power_w = self._idle.power_w + items * self._per.net.energy_j
+        else:
+            return {}
+        share = _COVERAGE * self._instrument(power_w) / power_w if power_w > 0 else 0.0
+        return {"power_at_rate_w": share, "battery_life_h": share}
 
     def _at_rate(self) -> WindowEnergy | None:
         mark = next(self._named("at rate"), None)
@@ -206,6 +221,7 @@ class _Job:
         systematic = {"energy_mj": _systematic(per.gross), "power_w": _systematic(per.gross)}
         if per.net is not None:
             systematic["energy_net_mj"] = _systematic(per.net)
+        systematic |= self._systematic_at_rate(rate)
         return {
             "meter": self._spec.to_json(),
             "alignment": {"by": self._recorded.note, "bound_s": self._recorded.clock_s},

@@ -22,6 +22,7 @@ _STAR = "M0,-9 2.1,-2.9 8.6,-2.8 3.4,1.1 5.3,7.3 0,3.6 -5.3,7.3 -3.4,1.1 -8.6,-2
 _PATHS = {"chosen": _STAR, "reference": "M0,-7 7,0 0,7 -7,0Z", "refused": "M-4,-4 4,4M4,-4 -4,4"}
 _MOST_TICKS = 6
 _DECADE = 10.0
+_LEAST_SHARE = 1e-15  # of the largest value: what is smaller stands at the edge of a logarithmic axis
 
 
 def shape(mark: str) -> Markup:
@@ -53,6 +54,7 @@ class _Scale:
         low, high = min(values), max(values)
         log = metric is not None and metric.dimension not in ("fraction", "number") and 0 < low * _DECADE <= high
         if log:
+            low = max(low, high * _LEAST_SHARE)
             room = (high / low) ** 0.06
             return cls(low / room, high * room, log, start, end)
         room = (high - low) * 0.06 or abs(high) * 0.1 or 1.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from autoedge.bench.looks import LOOKS, level_at
 from autoedge.decide.verdict import Decision, Outcome, Verdict, decide
-from autoedge.measurement import Phase
+from autoedge.measurement import Phase, Status
 from autoedge.workflows.budget import FIRST_LOOK
 from autoedge.workflows.events import Note, StageBegan
 from autoedge.workflows.schedule import Process, measure_all
@@ -115,8 +115,7 @@ def _wanted(run: Run) -> list[Candidate]:
 
     The reference of each target that has a finalist is among the paid.
     """
-    left = run.intent.budget.measurements - run.ledger.used
-    affordable = min(run.ledger.reserve, max(left, 0))
+    affordable = min(run.ledger.reserve, run.ledger.room)
     of_finalist, of_reference = (FIRST_LOOK + soaks for soaks in soak_cost(run.prepared.constraints))
     wanted: list[Candidate] = []
     targets: set[str] = set()
@@ -134,25 +133,44 @@ def _with_references(run: Run, finalists: list[Candidate]) -> list[Candidate]:
 
 
 def _rounds(run: Run, crew: Crew, session: str, finalists: list[Candidate], look: int) -> bool:
-    """Bring finalists and their references to ``look`` processes each; False when the budget ends before that."""
-    everyone = {candidate.candidate_id: candidate for candidate in _with_references(run, finalists)}
-    have = {(name, row.replicate) for name in everyone for row in run.rows(name, (Phase.CONFIRM,), session)}
-    plan: list[Process] = []
-    for replicate in range(look):
-        generator = np.random.default_rng([run.intent.search.seed, replicate])
-        names = sorted(everyone)
-        shuffled = [names[index] for index in generator.permutation(len(names))]
-        plan += [Process(everyone[name], Phase.CONFIRM, replicate, session) for name in shuffled]
-    missing = [one for one in plan if (one.candidate.candidate_id, one.replicate) not in have]
-    if missing and not run.ledger.may_confirm(len(missing)):
+    """Bring finalists and their references to ``look`` processes each; False when the budget ends before that.
+
+    A process that was disturbed says nothing of its candidate, so another one takes its place, as long as the budget
+    has room for it.
+    """
+    everyone = _with_references(run, finalists)
+    missing = _missing(run, session, everyone, look)
+    fits = look == FIRST_LOOK or len(missing) <= run.ledger.room
+    if missing and not (fits and run.ledger.may_confirm(len(missing))):
         run.tell(
             Note(
                 f"the budget does not reach the look at {look} processes: {len(missing)} more are needed", warning=True
             )
         )
         return False
-    measure_all(run, crew, missing)
+    while missing and run.ledger.may_confirm(len(missing)):
+        measure_all(run, crew, missing)
+        reachable = [one for one in everyone if one.target not in run.away]
+        missing = _missing(run, session, reachable, look)
     return True
+
+
+def _missing(run: Run, session: str, everyone: list[Candidate], look: int) -> list[Process]:
+    """Processes to make until a look, in rounds whose order is drawn; up to a third more where some were disturbed."""
+    tried = {one.candidate_id: _confirm_rows(run, one, session) for one in everyone}
+    disturbed = {name: sum(row.status is Status.INVALID for row in rows) for name, rows in tried.items()}
+    have = {(name, row.replicate) for name, rows in tried.items() for row in rows}
+    known = {one.candidate_id: one for one in everyone}
+    plan: list[Process] = []
+    for replicate in range(look + look // 3):
+        generator = np.random.default_rng([run.intent.search.seed, replicate])
+        names = sorted(known)
+        plan += [
+            Process(known[name], Phase.CONFIRM, replicate, session)
+            for name in (names[index] for index in generator.permutation(len(names)))
+            if replicate < look + disturbed[name] and (name, replicate) not in have
+        ]
+    return plan
 
 
 def _open(run: Run, candidate: Candidate, session: str, look: int) -> bool:

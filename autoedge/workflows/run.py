@@ -7,6 +7,7 @@ import json
 import time
 from dataclasses import asdict
 from functools import cached_property
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from autoedge.bench.evidence import Evidence, Spread
@@ -89,7 +90,17 @@ class Run:
         held = still_stopped(self, [row for row in counting if row.status is Status.STOPPED])
         self.measurements = [row for row in counting if row.status is not Status.STOPPED or row in held]
         used = sum(row.details.get("processes", 1) for row in self.measurements)
-        self.ledger = Ledger(self.intent.budget, used, store, conditions, soaks=sum(soak_cost(prepared.constraints)))
+        soaks = sum(soak_cost(prepared.constraints))
+        self.ledger = Ledger(self.intent.budget, used, store, conditions, soaks=soaks, confirm_s=self._confirm_s)
+
+    def _confirm_s(self) -> float:
+        """Wall time of a confirm process in the median, by those before it; 0 before anything ended well."""
+        done = [row for row in self.measurements if row.ok and row.phase is not Phase.SOAK]
+        confirmed = [row.duration_s for row in done if row.phase is Phase.CONFIRM]
+        if confirmed or not done:
+            return median(confirmed) if confirmed else 0.0
+        at_rate = float(self.protocol.parameters.get("rate_seconds", 0.0))  # finalists alone run at the workload's rate
+        return median(row.duration_s for row in done) + at_rate
 
     # -- targets ------------------------------------------------------------------------------------------------
 
@@ -229,9 +240,9 @@ class Run:
         return Evidence(candidate_id, valid, self.spread_on(valid[0].target)) if valid else None
 
     def confirmed(self, candidate_id: str, session: str, most: int | None = None) -> Evidence | None:
-        """What the confirm rounds of a session say (of the first ``most`` replicates)."""
+        """What the confirm rounds of a session say (the first ``most`` processes that ended well)."""
         rows = self.rows(candidate_id, (Phase.CONFIRM,), session)
-        valid = [row for row in rows if row.ok and (most is None or row.replicate < most)]
+        valid = [row for row in rows if row.ok][:most]
         if not valid:
             return None
         soaks = [row for row in self.rows(candidate_id, (Phase.SOAK,), session) if row.ok]

@@ -105,11 +105,11 @@ def stand(run: Run, confirmed: Confirmed) -> dict[str, Standing]:
     for evidence, verdict in run.judged():
         candidate = run.candidates[evidence.candidate_id]
         final = run.confirmed(evidence.candidate_id, confirmed.session)
-        if final is None:
-            known.append((candidate, evidence, verdict))
+        decided = confirmed.verdicts.get(evidence.candidate_id)
+        if final is None:  # a finalist of which nothing could be confirmed is told with the reason
+            known.append((candidate, evidence, decided or verdict))
         else:
-            decided = confirmed.verdicts.get(evidence.candidate_id) or run.verdict(final, references[candidate.target])
-            known.append((candidate, final, decided))
+            known.append((candidate, final, decided or run.verdict(final, references[candidate.target])))
     allowed = [
         verdict.outcome is not Outcome.NOT_MET and run.feasible(verdict) and run.space.row(candidate) is not None
         for candidate, _, verdict in known

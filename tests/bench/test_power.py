@@ -96,6 +96,17 @@ def test_gain_is_told_apart_from_repetition() -> None:
     assert systematic["energy_net_mj"] < systematic["energy_mj"]
 
 
+def test_what_the_instrument_may_be_off_by_counts_at_the_rate_too() -> None:
+    """Power at the rate and the battery life that follows from it have the same share, with that stretch or without."""
+    systematic = _outcome().details["systematic"]
+    truth = 2 / 3**0.5 * np.hypot(0.01, 0.01 / RATE_W)
+    assert systematic["power_at_rate_w"] == systematic["battery_life_h"] == pytest.approx(truth, rel=0.02)
+    marks = [mark for mark in _marks() if mark["name"] != "at rate"]
+    without = power_outcome(SPEC, Recorded([_trace(0.5, 9), _trace(20.5, 51)], 0.0, ""), marks, KEY, LOOSE)
+    derived = without.details["systematic"]["battery_life_h"]
+    assert derived == pytest.approx(2 / 3**0.5 * np.hypot(0.01, 0.01 / (IDLE_W + 10 * 0.3)), rel=0.02)
+
+
 def test_idle_that_drifted_makes_net_invalid() -> None:
     """Idle of 2.2 W after 2.0 W before: net is left out, and a constraint that needs it gets no measurement."""
     drifted = _outcome(end_w=2.2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from autoedge.report.static_plot import static_plot
@@ -18,6 +18,7 @@ FINITE = st.floats(-1e12, 1e12, allow_subnormal=False) | st.floats(1e-9, 1e9)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(values=st.lists(st.tuples(FINITE, FINITE), min_size=6, max_size=6))
+@example(values=[(2.3e-308, 0.0), *[(1e12, 0.0)] * 5])
 def test_points_lie_inside(document: Callable[..., dict[str, Any]], values: list[tuple[float, float]]) -> None:
     """Points, bars and labels have finite places inside the picture, with one value, equal ones or many decades."""
     made = document()

@@ -106,6 +106,34 @@ def test_time_ends_the_search_before_the_confirm_rounds(ledger: Callable[..., Le
     assert not run.may_confirm(1)
 
 
+def test_slow_confirm_rounds_get_their_time(store: Store, clock: Clock) -> None:
+    """Where one finalist and the reference need more than the share, the search ends earlier, but never before half."""
+    store.set_fact("elapsed", 0)
+    pace = [0.0]
+    run = Ledger(Budget(60, 100.0, 0.3), 0, store, confirm_s=lambda: pace[0])
+    assert run.reserve_s == pytest.approx(30)
+    pace[0] = 3.5
+    assert run.reserve_s == pytest.approx(42)
+    pace[0] = 8.0
+    assert run.reserve_s == pytest.approx(50)
+    clock.now += 49
+    assert run.may_search(1)
+    clock.now += 2
+    assert not run.may_search(1)
+
+
+def test_room_is_what_fits_by_count_and_by_time(store: Store, clock: Clock) -> None:
+    """As many processes as the time left holds at their pace, and no more than are left."""
+    store.set_fact("elapsed", 0)
+    run = Ledger(Budget(60, 100.0), 50, store, confirm_s=lambda: 12.0)
+    assert run.room == 8
+    clock.now += 60
+    assert run.room == 3
+    clock.now += 60
+    assert run.room == 0
+    assert Ledger(Budget(60, None), 50, store, confirm_s=lambda: 12.0).room == 10
+
+
 def test_without_a_time_budget_time_does_not_count(ledger: Callable[..., Ledger], clock: Clock) -> None:
     """A year later the measurements alone decide."""
     run = ledger()
