@@ -22,6 +22,8 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "AutoEdge"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 autodoc_typehints = "description"
@@ -43,6 +45,12 @@ def link_outside(_: Sphinx, page: str, source: list[str]) -> None:
         return f"]({REPOSITORY}/{file.relative_to(HERE.parent)}{found['anchor'] or ''})"
 
     source[0] = _LINK.sub(shown, source[0])
+
+
+def tell_what_needs_hardware(_: Sphinx, page: str, source: list[str]) -> None:  # noqa: ARG001 - Sphinx gives it
+    """Give blocks of commands that no test can run a caption that says so."""
+    told = "```{code-block} console\n:caption: Needs the device or server that it names\n\n"
+    source[0] = source[0].replace("```console hardware\n", told)
 
 
 def metrics_text() -> str:
@@ -73,3 +81,4 @@ def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     (HERE / "metrics.md").write_text(metrics_text(), encoding="utf-8")
     app.connect("source-read", link_outside)
+    app.connect("source-read", tell_what_needs_hardware)

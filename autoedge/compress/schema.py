@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from autoedge.intent.schema import Name, Path, Section
+from autoedge.intent.section import Name, Path, Section
 
 _PLACE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _FREE = re.compile(r"([a-z][a-z0-9_]*)=([1-9][0-9]{0,5})")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from autoedge.intent.problem import Loc
-    from autoedge.intent.schema import Section
+    from autoedge.intent.section import Section
 
     Shape = tuple[tuple[str | None, int], ...]
 

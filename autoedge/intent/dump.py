@@ -11,6 +11,7 @@ from autoedge.intent.resolved import COUNTED
 if TYPE_CHECKING:
     from autoedge.intent.constraint import Constraint
     from autoedge.intent.inputs import InputSpec
+    from autoedge.intent.operation import Carbon, Fleet
     from autoedge.intent.resolved import Intent, Preference
 
 
@@ -49,6 +50,8 @@ def _document(intent: Intent) -> dict[str, Any]:
         "prefer": _preference(intent.prefer),
         "workload": {"rate": _amount(intent.rate, "/ s")},
         "battery": None if intent.battery_wh is None else {"capacity": _amount(intent.battery_wh, "Wh"), "usable": 1.0},
+        "carbon": _carbon(intent.carbon),
+        "fleet": _fleet(intent.fleet),
         "budget": {
             "measurements": intent.budget.measurements,
             "time": _amount(intent.budget.time_s, "s"),
@@ -91,6 +94,26 @@ def _input(spec: InputSpec) -> dict[str, Any]:
     """What there is to say of an input; empty lists are what is not said."""
     form = {key: value for key, value in spec.to_json().items() if key not in {"name", "kind"} and value != []}
     return form | ({} if spec.padding is None else {"padding": {"colour": spec.padding}})
+
+
+def _carbon(carbon: Carbon | None) -> dict[str, str | None] | None:
+    if carbon is None:
+        return None
+    return {
+        "intensity": _amount(carbon.intensity_g_per_kwh, "g / kWh"),
+        "embodied": _amount(carbon.embodied_kg, "kg"),
+        "lifetime": _amount(carbon.lifetime_years, "years"),
+    }
+
+
+def _fleet(fleet: Fleet | None) -> dict[str, int | str | None] | None:
+    if fleet is None:
+        return None
+    return {
+        "devices": fleet.devices,
+        "battery_replacement_cost": _amount(fleet.battery_replacement_cost, fleet.currency),
+        "electricity_price": _amount(fleet.electricity_price, f"{fleet.currency} / kWh"),
+    }
 
 
 def _without_none(value: Any) -> Any:

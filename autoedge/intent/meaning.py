@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from autoedge.intent.constraint import Constraint, metric_named, read_constraint
 from autoedge.intent.fit import clash, missing_for, no_objective
 from autoedge.intent.input_meaning import read_inputs
+from autoedge.intent.operation import read_carbon, read_fleet
 from autoedge.intent.paths import absolute_file, data_path, history_folder, surrogate_folder
 from autoedge.intent.problem import Loc, Problems, RuleError, shown, suggestion
 from autoedge.intent.resolved import (
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from autoedge.candidate import Scalar
-    from autoedge.intent.schema import BatterySection, ConstraintItem
+    from autoedge.intent.operation_sections import BatterySection
+    from autoedge.intent.schema import ConstraintItem
     from autoedge.intent.shape import Shape
     from autoedge.intent.units import Dimension
     from autoedge.metric import Metric
@@ -94,6 +96,8 @@ class _Reader:
             "prefer": self._prefer(objectives),
             "rate": self._amount(("workload", "rate"), file.workload.rate, "rate"),
             "battery_wh": self._battery(),
+            "carbon": read_carbon(file.carbon, self._amount, self._wrong, self._shape.given),
+            "fleet": read_fleet(file.fleet, self._wrong, self._shape.given),
             "budget": self._budget(),
             "limits": self._limits(),
             "search": self._search(),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from autoedge.candidate import Scalar
     from autoedge.intent.constraint import Constraint
     from autoedge.intent.inputs import InputSpec
+    from autoedge.intent.operation import Carbon, Fleet
     from autoedge.metric import Direction, Metric
 
 BoxFormat = Literal["xyxy", "xywh", "cxcywh", "yxyx"]
@@ -246,6 +247,8 @@ class Intent:
         task_options: What is said of the task beyond its kind.
         trusted: Whether the command line agreed to the metric's code.
         trust_paths: Files and folders whose code may be loaded, as the command line says.
+        carbon: What the device's energy and its making emit, where given.
+        fleet: How many devices there will be, and prices, where given.
     """
 
     path: Path = field(compare=False)
@@ -271,6 +274,8 @@ class Intent:
     task_options: TaskOptions = TaskOptions()
     trusted: bool = field(default=False, compare=False)
     trust_paths: tuple[Path, ...] = field(default=(), compare=False)
+    carbon: Carbon | None = None
+    fleet: Fleet | None = None
 
     def __post_init__(self) -> None:
         _check_name("the name of an intent", self.name)

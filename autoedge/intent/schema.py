@@ -7,59 +7,31 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Field, Tag
 
-from autoedge.intent.resolved import NAME, Preset
+from autoedge.intent.operation_sections import BatterySection, CarbonSection, FleetSection, WorkloadSection
+from autoedge.intent.resolved import Preset  # noqa: TC001 - pydantic reads it
+from autoedge.intent.section import (
+    CHARACTERS,
+    ENTRIES,
+    Exact,
+    Flag,
+    Name,
+    Number,
+    Path,
+    Quantity,
+    Section,
+    Text,
+    Texts,
+    either,
+)
 from autoedge.metric import METRICS, TASK_METRICS
 
-_ENTRIES = 100  # in a list; an intent is written by hand
-_CHARACTERS = 4096  # in a text; the longest path of Linux
-
 Strategy = Literal["surrogate", "tpe", "nsga2", "random", "exhaustive", "gp"]
-
-
-def _kind(value: Any) -> str | None:
-    """Which alternative of a union a value is meant for, so that only that one's problems are told."""
-    if isinstance(value, dict) and "lexicographic" in value:
-        return "order"
-    kinds: dict[type, str] = {str: "text", bool: "flag", int: "number", float: "number", dict: "mapping", list: "list"}
-    return kinds.get(type(value), "mapping" if isinstance(value, BaseModel) else None)
-
-
-def _either(rule: str) -> Discriminator:
-    return Discriminator(_kind, custom_error_type="rule", custom_error_message=rule)
-
-
-_Text = Annotated[str, Field(min_length=1, max_length=_CHARACTERS), Tag("text")]
-_Texts = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=_CHARACTERS)]],
-    Field(min_length=1, max_length=_ENTRIES),
-    Tag("list"),
-]
-_Number = Annotated[float, Tag("number")]
-_Flag = Annotated[bool, Tag("flag")]
-_Exact = Annotated[int | float, Tag("number")]
-
-Name = Annotated[str, Field(pattern=f"^{NAME}$")]
-Path = Annotated[str, Field(min_length=1, max_length=_CHARACTERS)]
-Quantity = Annotated[_Text | _Number, _either("takes a number with its unit")]
 MetricName = Annotated[str, Field(json_schema_extra={"enum": sorted(METRICS)})]
-_Scalar = Annotated[_Text | _Exact | _Flag, _either("takes text, a number, true or false")]
+_Scalar = Annotated[Text | Exact | Flag, either("takes text, a number, true or false")]
 _Scalars = Annotated[list[_Scalar], Field(min_length=1, max_length=1000), Tag("list")]
-KnobValues = Annotated[_Text | _Exact | _Flag | _Scalars, _either("takes one value or a list of them")]
-
-
-class Section(BaseModel):
-    """A mapping of the intent file; a key without a value counts as left out."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: item for key, item in value.items() if item is not None or key not in cls.model_fields}
-        return value
+KnobValues = Annotated[Text | Exact | Flag | _Scalars, either("takes one value or a list of them")]
 
 
 class TaskSection(Section):
@@ -68,11 +40,11 @@ class TaskSection(Section):
     type: Annotated[str, Field(description="Kind of task.", json_schema_extra={"enum": list(TASK_METRICS)})]
     top_k: Annotated[
         list[Literal[1, 3, 5, 10]] | None,
-        Field(min_length=1, max_length=_ENTRIES, description="Classification: also top-3, top-5 or top-10 accuracy."),
+        Field(min_length=1, max_length=ENTRIES, description="Classification: also top-3, top-5 or top-10 accuracy."),
     ] = None
     metric: Annotated[
         str | None,
-        Field(min_length=1, max_length=_CHARACTERS, description="Custom: module:function, or an installed metric."),
+        Field(min_length=1, max_length=CHARACTERS, description="Custom: module:function, or an installed metric."),
     ] = None
     direction: Annotated[
         Literal["maximize", "minimize"] | None, Field(description="Custom: which way is better; maximize by default.")
@@ -99,13 +71,13 @@ class DataSection(Section):
 
 _Whole = Annotated[int, Tag("number")]
 _Sizes = Annotated[
-    list[Annotated[_Whole | _Text, _either("takes pixels such as 48, or height x width such as 48x64")]],
-    Field(min_length=1, max_length=_ENTRIES),
+    list[Annotated[_Whole | Text, either("takes pixels such as 48, or height x width such as 48x64")]],
+    Field(min_length=1, max_length=ENTRIES),
     Tag("list"),
 ]
-_Lengths = Annotated[list[int], Field(min_length=1, max_length=_ENTRIES), Tag("list")]
-_Numbers = Annotated[list[float], Field(min_length=1, max_length=_ENTRIES), Tag("list")]
-_PerChannel = Annotated[_Number | _Numbers, _either("takes a number, or a list of one for each channel")]
+_Lengths = Annotated[list[int], Field(min_length=1, max_length=ENTRIES), Tag("list")]
+_Numbers = Annotated[list[float], Field(min_length=1, max_length=ENTRIES), Tag("list")]
+_PerChannel = Annotated[Number | _Numbers, either("takes a number, or a list of one for each channel")]
 
 
 class PaddingSection(Section):
@@ -118,7 +90,7 @@ class InputSection(Section):
     """How samples become one input of a model: as images (size to data_layout), or as tokens (length to mask)."""
 
     size: Annotated[
-        Annotated[_Whole | _Text | _Sizes, _either("takes one size or a list of them")] | None,
+        Annotated[_Whole | Text | _Sizes, either("takes one size or a list of them")] | None,
         Field(description="Image sizes to search: 48, or 48x64 for height x width."),
     ] = None
     layout: Annotated[Literal["NCHW", "NHWC"] | None, Field(description="By default what the model's shape says.")] = (
@@ -134,7 +106,7 @@ class InputSection(Section):
     padding: Annotated[PaddingSection | None, Field(description="Keep proportions on a plain ground.")] = None
     crop: Annotated[float | None, Field(gt=0, le=1, description="Share of the middle that is kept.")] = None
     scale: Annotated[
-        Annotated[_Number | _Text, _either("takes a number or a fraction such as 1/255")] | None,
+        Annotated[Number | Text, either("takes a number or a fraction such as 1/255")] | None,
         Field(description="Factor, such as 1/255; 1 unless said."),
     ] = None
     mean: Annotated[_PerChannel | None, Field(description="Taken off after scale.")] = None
@@ -147,7 +119,7 @@ class InputSection(Section):
         Literal["NHWC", "NCHW"] | None, Field(description="Axes of images in npz files; NHWC unless said.")
     ] = None
     length: Annotated[
-        Annotated[_Whole | _Lengths, _either("takes one length or a list of them")] | None,
+        Annotated[_Whole | _Lengths, either("takes one length or a list of them")] | None,
         Field(description="Sequence lengths to search."),
     ] = None
     pad: Annotated[float | None, Field(description="Stands for no token; 0 unless said.")] = None
@@ -157,7 +129,7 @@ class InputSection(Section):
     ] = None
     mask: Annotated[
         str | None,
-        Field(min_length=1, max_length=_CHARACTERS, description="Input that takes 1 for tokens, 0 for padding."),
+        Field(min_length=1, max_length=CHARACTERS, description="Input that takes 1 for tokens, 0 for padding."),
     ] = None
 
 
@@ -187,22 +159,8 @@ class Lexicographic(Section):
     """One objective after the other."""
 
     lexicographic: Annotated[
-        list[MetricName], Field(min_length=1, max_length=_ENTRIES, description="Most important objective first.")
+        list[MetricName], Field(min_length=1, max_length=ENTRIES, description="Most important objective first.")
     ]
-
-
-class WorkloadSection(Section):
-    """What arrives."""
-
-    rate: Annotated[Quantity | None, Field(description="Items that arrive, such as 2 / s.")] = None
-
-
-class BatterySection(Section):
-    """What the device lives on."""
-
-    capacity: Annotated[Quantity, Field(description="2600 mAh (with voltage) or 10 Wh.")]
-    voltage: Annotated[Quantity | None, Field(description="Nominal voltage, such as 3.7 V.")] = None
-    usable: Annotated[Quantity, Field(description="Usable share of the capacity, such as 80 %.")] = 1.0
 
 
 class BudgetSection(Section):
@@ -224,7 +182,7 @@ class SearchSection(Section):
     """Where and how to search."""
 
     space: Annotated[
-        Annotated[_Text | _Texts, _either("takes default, the name or path of a search space, or a list of them")],
+        Annotated[Text | Texts, either("takes default, the name or path of a search space, or a list of them")],
         Field(description="default, the name or path of a search space, or several of these."),
     ] = "default"
     strategy: Annotated[Strategy, Field(description="How the next measurement is chosen.")] = "surrogate"
@@ -239,7 +197,7 @@ class SearchSection(Section):
         Path, Field(description="What the search starts from: default (the shipped one), none, or a folder.")
     ] = "default"
     history: Annotated[
-        list[Path] | None, Field(max_length=_ENTRIES, description="Campaigns to start from: DIR or DIR:target,target.")
+        list[Path] | None, Field(max_length=ENTRIES, description="Campaigns to start from: DIR or DIR:target,target.")
     ] = None
 
 
@@ -277,20 +235,20 @@ class OutputsSection(Section):
     """What the models' outputs are."""
 
     scores: Annotated[
-        str | None, Field(min_length=1, max_length=_CHARACTERS, description="Name of the output with the class scores.")
+        str | None, Field(min_length=1, max_length=CHARACTERS, description="Name of the output with the class scores.")
     ] = None
     values: Annotated[
         str | None,
-        Field(min_length=1, max_length=_CHARACTERS, description="Regression, custom: the output that counts."),
+        Field(min_length=1, max_length=CHARACTERS, description="Regression, custom: the output that counts."),
     ] = None
     embedding: Annotated[
-        str | None, Field(min_length=1, max_length=_CHARACTERS, description="Embedding: name of the output with it.")
+        str | None, Field(min_length=1, max_length=CHARACTERS, description="Embedding: name of the output with it.")
     ] = None
     boxes: Annotated[
-        str | None, Field(min_length=1, max_length=_CHARACTERS, description="Detection: name of the output with boxes.")
+        str | None, Field(min_length=1, max_length=CHARACTERS, description="Detection: name of the output with boxes.")
     ] = None
     classes: Annotated[
-        str | None, Field(min_length=1, max_length=_CHARACTERS, description="Detection: the output with their classes.")
+        str | None, Field(min_length=1, max_length=CHARACTERS, description="Detection: the output with their classes.")
     ] = None
     box_format: Annotated[
         Literal["xyxy", "xywh", "cxcywh", "yxyx"] | None, Field(description="Detection: the four numbers of a box.")
@@ -316,57 +274,59 @@ class IntentFile(Section):
     models: Annotated[
         list[
             Annotated[
-                _Text | Annotated[ModelItem, Tag("mapping")], _either("takes a path, or a mapping with path and name")
+                Text | Annotated[ModelItem, Tag("mapping")], either("takes a path, or a mapping with path and name")
             ]
         ],
-        Field(min_length=1, max_length=_ENTRIES, description="Models to choose from."),
+        Field(min_length=1, max_length=ENTRIES, description="Models to choose from."),
     ]
     data: Annotated[DataSection, Field(description="Samples of the task.")] = DataSection()
     inputs: Annotated[
         dict[str, InputSection] | None,
-        Field(min_length=1, max_length=_ENTRIES, description="How samples become the models' inputs, by input."),
+        Field(min_length=1, max_length=ENTRIES, description="How samples become the models' inputs, by input."),
     ] = None
     targets: Annotated[
         list[
             Annotated[
-                _Text | Annotated[TargetItem, Tag("mapping")],
-                _either("takes a name or an address, or a mapping with name and idle_power"),
+                Text | Annotated[TargetItem, Tag("mapping")],
+                either("takes a name or an address, or a mapping with name and idle_power"),
             ]
         ],
-        Field(min_length=1, max_length=_ENTRIES, description="Devices to measure on."),
-    ] = ["local"]
+        Field(min_length=1, max_length=ENTRIES, description="Devices to measure on."),
+    ] = ["local"]  # noqa: RUF012 - pydantic copies defaults
     baseline: Annotated[str | None, Field(description="Name of the reference model; by default the first.")] = None
     constraints: Annotated[
         list[
             Annotated[
-                _Text | Annotated[ConstraintItem, Tag("mapping")],
-                _either("takes an expression such as latency_p95 <= 20 ms, or a mapping with metric and max or min"),
+                Text | Annotated[ConstraintItem, Tag("mapping")],
+                either("takes an expression such as latency_p95 <= 20 ms, or a mapping with metric and max or min"),
             ]
         ],
         Field(
-            max_length=_ENTRIES,
+            max_length=ENTRIES,
             description="What must be kept: latency_p95 <= 20 ms, accuracy drop <= 1 %, energy <= 50 % of baseline.",
         ),
-    ] = []
+    ] = []  # noqa: RUF012 - pydantic copies defaults
     objectives: Annotated[
         list[MetricName] | None,
-        Field(min_length=1, max_length=_ENTRIES, description="What is made better; directions belong to the metrics."),
+        Field(min_length=1, max_length=ENTRIES, description="What is made better; directions belong to the metrics."),
     ] = None
     prefer: Annotated[
         Annotated[Literal["knee"], Tag("text")]
         | Annotated[Lexicographic, Tag("order")]
         | Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1), Tag("mapping")],
-        _either("takes knee, a mapping of weights such as {energy: 2}, or {lexicographic: [...]}"),
+        either("takes knee, a mapping of weights such as {energy: 2}, or {lexicographic: [...]}"),
         Field(description="How one point of the front is chosen."),
     ] = "knee"
     workload: Annotated[WorkloadSection, Field(description="What arrives.")] = WorkloadSection()
     battery: Annotated[BatterySection | None, Field(description="What the device lives on.")] = None
+    carbon: Annotated[CarbonSection | None, Field(description="What its energy and its making emit.")] = None
+    fleet: Annotated[FleetSection | None, Field(description="How many devices there will be, and prices.")] = None
     budget: Annotated[BudgetSection, Field(description="How much may be measured.")] = BudgetSection()
     limits: Annotated[LimitsSection, Field(description="What one measurement may use.")] = LimitsSection()
     search: Annotated[SearchSection, Field(description="Where and how to search.")] = SearchSection()
     protocol: Annotated[
         Annotated[Preset, Tag("text")] | Annotated[ProtocolSection, Tag("mapping")],
-        _either("takes a preset, or a mapping with preset"),
+        either("takes a preset, or a mapping with preset"),
         Field(description="How to measure."),
     ] = "standard"
     outputs: Annotated[OutputsSection, Field(description="What the models' outputs are.")] = OutputsSection()

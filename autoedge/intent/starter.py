@@ -52,6 +52,8 @@ prefer: knee                      # or weights {{latency_p95: 2, memory_peak: 1}
 
 # workload: {{rate: 2 / s}}         # items that arrive
 # battery: {{capacity: 2600 mAh, voltage: 3.7 V, usable: 80 %}}
+# carbon: {{intensity: 380 g / kWh, embodied: 12 kg, lifetime: 5 years}}   # for the report, as is the fleet
+# fleet: {{devices: 500, battery_replacement_cost: 4.50 EUR, electricity_price: 0.32 EUR / kWh}}
 
 # Each measurement is one process; baselines, failures and the final confirmation count.
 budget: {{measurements: 60, time: 30 min}}

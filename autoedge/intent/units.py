@@ -18,7 +18,7 @@ from autoedge.metric import Dimension as MetricDimension
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Dimension = MetricDimension | Literal["charge", "voltage"]
+Dimension = MetricDimension | Literal["charge", "voltage", "mass", "carbon intensity"]
 
 _DEFINITIONS = (
     "nano- = 1/1000000000 = n-",
@@ -34,6 +34,7 @@ _DEFINITIONS = (
     "minute = 60 * second = min",
     "hour = 60 * minute = h",
     "day = 24 * hour = d",
+    "year = 365.25 * day",
     "joule = [energy] = J",
     "watt = joule / second = W",
     "watt_hour = watt * hour = Wh",
@@ -44,6 +45,8 @@ _DEFINITIONS = (
     "fraction = [proportion]",
     "percent = 1/100 * fraction",
     "hertz = 1 / second = Hz = ips",
+    "gram = [mass] = g",
+    "tonne = 1000000 * gram = t",
 )
 
 
@@ -53,7 +56,7 @@ def _same(names: str) -> dict[str, str]:
 
 # Spelling -> pint's expression. Only these are accepted, so no text from outside is ever evaluated.
 _SPELLINGS: Mapping[Dimension, Mapping[str, str]] = {
-    "time": _same("ns us µs μs ms s sec second seconds min minute minutes h hour hours d day days"),
+    "time": _same("ns us µs μs ms s sec second seconds min minute minutes h hour hours d day days year years"),
     "bytes": _same("B kB MB GB KiB MiB GiB byte bytes"),
     "energy": _same("uJ µJ μJ mJ J kJ mWh Wh kWh"),
     "power": _same("uW µW μW mW W kW"),
@@ -63,10 +66,13 @@ _SPELLINGS: Mapping[Dimension, Mapping[str, str]] = {
     "number": {},
     "charge": _same("mAh Ah"),
     "voltage": _same("mV V"),
+    "mass": _same("g kg t"),
+    "carbon intensity": _same("g/kWh kg/kWh g/MWh kg/MWh t/MWh"),
 }
 
 _UNITS: Mapping[Dimension, str] = {
     "time": "ms", "bytes": "MiB", "energy": "mJ", "power": "W", "rate": "/s", "charge": "Ah", "voltage": "V",
+    "mass": "kg", "carbon intensity": "g/kWh",
 }  # fmt: skip
 
 _NAMES: Mapping[Dimension, str] = {
@@ -79,6 +85,8 @@ _NAMES: Mapping[Dimension, str] = {
     "number": "a plain number",
     "charge": "a charge",
     "voltage": "a voltage",
+    "mass": "a mass of CO2 equivalent",
+    "carbon intensity": "a mass of CO2 equivalent for each energy",
 }
 
 _NUMBER = re.compile(r"([-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*(.*)", re.DOTALL)
@@ -93,13 +101,13 @@ def quantity(text: str | float, dimension: Dimension, unit: str | None = None) -
     Args:
         text: As the user wrote it; a bare number is accepted for fractions and plain numbers, which have no unit.
         dimension: What it must be.
-        unit: Unit of the returned number; by default ms, MiB, mJ, W, 1/s, Ah, V, or the plain fraction.
+        unit: Unit of the returned number; by default ms, MiB, mJ, W, 1/s, Ah, V, kg, g/kWh, or the plain fraction.
 
     Raises:
         RuleError: It is something else, not finite, or has no unit or an unknown one.
     """
     unit = unit or _UNITS.get(dimension, "")
-    number, spelling = _split(text, dimension)
+    number, spelling = number_and_unit(text, _NAMES[dimension])
     if not spelling:
         if dimension not in ("fraction", "number"):
             raise RuleError(
@@ -125,17 +133,21 @@ def dimension_of(text: str | float, *among: Dimension) -> Dimension:
 
 def spaced(unit: str) -> str:
     """A unit as it is written behind a number."""
-    return unit.replace("/", "/ ")
+    return unit.replace("/", " / ").strip()
 
 
-def _split(text: str | float, dimension: Dimension) -> tuple[str, str]:
-    """Number and joined unit."""
+def number_and_unit(text: str | float, what: str) -> tuple[str, str]:
+    """The digits and the unit without spaces; ``what`` names what the text should be.
+
+    Raises:
+        RuleError: It begins with no finite number.
+    """
     plain = text.strip() if isinstance(text, str) else repr(text).removesuffix(".0")
     if re.match(r"[-+]?[0-9]+,[0-9]", plain):
         raise RuleError(f"takes a number with a decimal point, but got {shown(text)}")
     found = _NUMBER.fullmatch(plain) if len(plain) <= _LENGTH else None
     if not found:
-        raise RuleError(f"takes {_NAMES[dimension]}, but got {shown(text)}")
+        raise RuleError(f"takes {what}, but got {shown(text)}")
     if not math.isfinite(float(found[1])):
         raise RuleError(f"takes a finite number, but got {shown(text)}")
     return found[1], _joined(found[2])

@@ -69,12 +69,17 @@ def _flat(row: Mapping[str, Any], chosen: str, references: Collection[str]) -> d
 
 def write_front(table: pd.DataFrame, rows: Sequence[Mapping[str, Any]], csv: Path, json_file: Path) -> None:
     """Write both files, each whole or not at all."""
-    text_columns = table.select_dtypes(exclude=["number", "bool"]).columns
-    safe = table.assign(**{name: table[name].map(_safe_cell) for name in text_columns})
-    write_whole(csv, safe.to_csv(index=False))
+    write_whole(csv, safe_csv(table))
     kept = set(table["candidate_id"])
     document = {"schema_version": 1, "rows": [row for row in rows if row["candidate_id"] in kept]}
     write_whole(json_file, json.dumps(document, indent=1) + "\n")
+
+
+def safe_csv(table: pd.DataFrame) -> str:
+    """A table as CSV in which no text can be taken for a formula, and none is longer than its line."""
+    text_columns = table.select_dtypes(exclude=["number", "bool"]).columns
+    safe = table.assign(**{name: table[name].map(_safe_cell) for name in text_columns})
+    return safe.to_csv(index=False)
 
 
 def _safe_cell(value: Any) -> Any:

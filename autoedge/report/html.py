@@ -10,6 +10,7 @@ from autoedge.report.html_front import front_section
 from autoedge.report.html_head import header, navigation
 from autoedge.report.html_history import history_section, traces_section
 from autoedge.report.html_learned import knobs_section, surrogate_section
+from autoedge.report.html_operation import operation_section
 from autoedge.report.html_surroundings import surroundings_section
 from autoedge.report.html_verdict import chosen_section, verdict_section
 from autoedge.report.markup import Markup, data_script, element, joined
@@ -23,6 +24,7 @@ _SECTIONS = (
     front_section,
     verdict_section,
     chosen_section,
+    operation_section,
     knobs_section,
     history_section,
     traces_section,

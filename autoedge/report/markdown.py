@@ -9,6 +9,7 @@ from autoedge.report.configuration import identity
 from autoedge.report.decisions import figure_words, relaxed, slack_words
 from autoedge.report.figures import ESTIMATE, full, interval, name_of, plural, unit_of
 from autoedge.report.gains import gain
+from autoedge.report.operation import operation_lines, operation_words
 from autoedge.report.text import printable
 from autoedge.report.wording import SENTENCES, SYMBOLS, TEXT_MARKS, TITLES, figure, how_measured, mark_of, on_target
 
@@ -42,7 +43,7 @@ def markdown_report(document: Document) -> str:
     Args:
         document: As :func:`autoedge.workflows.report_document.report_document` gathers it.
     """
-    parts = (_headline, _constraints, _compared, _front, _remarks)
+    parts = (_headline, _constraints, _compared, _operation, _front, _remarks)
     return "\n".join(line for part in parts for line in part(document)) + "\n"
 
 
@@ -103,6 +104,24 @@ def _compared(document: Document) -> Iterator[str]:
     yield from _table(("metric", "chosen", "reference", "change"), rows)
 
 
+def _operation(document: Document) -> Iterator[str]:
+    """What both take in use; nothing where it cannot be told, which is then a remark."""
+    lines = operation_lines(document)
+    if not lines:
+        return
+    yield "### Battery, carbon and cost"
+    yield ""
+    where = document["verdict"]["chosen"]["target"]
+    yield f"On {escaped_markdown(where)}: {escaped_markdown(operation_words(document))}."
+    yield ""
+    rows = []
+    for line in lines:
+        sides = zip((line.chosen, line.reference), line.estimates, strict=True)
+        figures = [f"{_told(text, estimate=mark)} {ends}" for (text, ends), mark in sides]
+        rows.append([line.title, *figures, escaped_markdown(line.formula)])
+    yield from _table(("in use", "chosen", "reference", "how, with the chosen candidate's numbers"), rows)
+
+
 def _figure(value: Mapping[str, Any], key: str) -> str:
     text = full(value, key)
     return f"{_marked(text, estimate=text.startswith(ESTIMATE))} {interval(value['low'], value['high'], key)}"
@@ -111,6 +130,11 @@ def _figure(value: Mapping[str, Any], key: str) -> str:
 def _marked(text: str, *, estimate: bool) -> str:
     """A figure; an estimate in italics behind its mark, which must not strike anything through."""
     return f"*{text.replace(ESTIMATE, '&#126;')}*" if estimate else text
+
+
+def _told(text: str, *, estimate: bool) -> str:
+    # A figure begins no line, so its point makes no list: the space in front of it says so.
+    return f"*{escaped_markdown(ESTIMATE + text)}*" if estimate else escaped_markdown(f" {text}").strip()
 
 
 def _front(document: Document) -> Iterator[str]:
@@ -156,6 +180,8 @@ def _remarks(document: Document) -> Iterator[str]:
         yield f"- Failed: {one['count']} x {escaped_markdown(one['reason'])}"
     for name, count in about["flags"].items():
         yield f"- {escaped_markdown(name)}: {count} of {plural(about['valid'], 'valid process', 'valid processes')}."
+    for told in (*document["operation"]["notes"], *document["operation"]["missing"]):
+        yield f"- {escaped_markdown(told)}"
     yield f"- Figures are at 95 %. {_ESTIMATES.replace(ESTIMATE, '&#126;')}"
 
 

@@ -9,6 +9,7 @@ from autoedge.report.decisions import advice
 from autoedge.workflows.budget import FIRST_LOOK
 from autoedge.workflows.report_history import of_run, search_history, stopped
 from autoedge.workflows.report_learning import learned
+from autoedge.workflows.report_operation import operation
 from autoedge.workflows.report_surroundings import surroundings
 from autoedge.workflows.report_traces import traces
 
@@ -34,7 +35,8 @@ def report_document(root: Path, store: Store, verdict: Mapping[str, Any], standi
 
     Returns:
         ``verdict``, ``candidates`` (figures, with ``chosen``, ``reference``), ``metrics`` (keys, what matters first),
-        ``limits``, ``advice``, ``history``, ``learned``, ``traces``, ``surroundings`` and ``stopped`` (by reason).
+        ``limits``, ``advice``, ``operation``, ``history``, ``learned``, ``traces``, ``surroundings`` and ``stopped``
+        (by reason).
     """
     rows = of_run(store.measurements(), verdict)
     chosen, reference = verdict["chosen"]["candidate_id"], verdict["reference"]
@@ -54,6 +56,7 @@ def report_document(root: Path, store: Store, verdict: Mapping[str, Any], standi
         "metrics": [*there, *_others(standings.rows, there)],
         "limits": [_limit(one, reference) for one in verdict["chosen"]["decisions"]],
         "advice": advice(verdict, FIRST_LOOK),
+        "operation": operation(store, verdict),
         "history": search_history(rows, standings.rows, verdict["objectives"]),
         "learned": learned(standings.rows, there[:MOST_LEARNED], features, reference),
         "traces": traces(root, rows, [chosen, reference["candidate_id"]]),

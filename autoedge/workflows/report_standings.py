@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from autoedge.workflows.opening import reopened_run
+from autoedge.workflows.report_operation import keep_operation
 from autoedge.workflows.standing import best_first, figures
 from autoedge.workflows.stored import stored_standings
 
@@ -34,9 +35,13 @@ class Standings:
 
 
 def keep_standings(run: Run, ranking: Ranking) -> Standings:
-    """Keep in the store how every candidate stands: where model and data files are gone, nobody could tell again."""
+    """Keep in the store how every candidate stands: where model and data files are gone, nobody could tell again.
+
+    What the intent says of carbon and fleet is kept beside it.
+    """
     found = _of(run, best_first(run, ranking.standings.values(), ranking.chosen.candidate.candidate_id))
     run.store.set_fact(_FACT, {"rows": found.rows, "references": found.references})
+    keep_operation(run.store, run.intent)
     return found
 
 

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autoedge.errors import AutoEdgeError, MeasurementError, MeterError, StoreError, TargetError
+from autoedge_cli.variables import COMPLETE, name_variables, variables_set
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from click.shell_completion import CompletionItem
 
 EXIT_USAGE = 2
 EXIT_TARGET = 3
@@ -38,6 +41,7 @@ _COMMANDS = {
     "meters": "Find power meters, read them, and see what they are fit for.",
     "targets": "Declare devices, look at them, and make them ready.",
     "campaign": "Export results of runs, import tables, look at campaigns.",
+    "export": "Hand a run to other tools: MLflow, tables of measurements, Prometheus.",
     "retrain": "Train the surrogate on recorded results; kept only if it is not worse.",
     "predict": "Rank devices that you do not have, from results recorded on them.",
     "surrogate": "See how well other targets predict a new one.",
@@ -45,7 +49,8 @@ _COMMANDS = {
     "compress": "Make smaller models of a PyTorch model: pruned, distilled, trained for int8.",
     "validate": "Tell every problem of intent files; for editors and pre-commit.",
     "init": "Write a commented intent for model and data files.",
-    "schema": "Print the JSON Schema of a file format.",
+    "schema": "Print the JSON Schema of a file or of what --json prints.",
+    "completion": "Print the script by which a shell completes commands.",
 }
 
 
@@ -61,7 +66,15 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = import_module(f"autoedge_cli.commands.{cmd_name}").command
+        name_variables(command, cmd_name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names and help of commands, without importing any, and options."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=told) for name, told in _COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -99,21 +112,28 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
-        code: Any = cli.main(args=arguments, standalone_mode=False)
+        code: Any = cli.main(args=arguments, complete_var=COMPLETE, standalone_mode=False)
     except click.exceptions.Exit as error:
         code = error.exit_code
     except click.UsageError as error:
         error.show()
-        code = EXIT_USAGE
+        code = _usage(sys.argv[1:] if arguments is None else arguments)
     except (KeyboardInterrupt, click.Abort):
         code = _interrupted(sys.argv[1:] if arguments is None else arguments)
     except AutoEdgeError as error:
         code = _say(str(error), _EXIT_CODES.get(_root_of(error), EXIT_USAGE))
+        code = _usage(sys.argv[1:] if arguments is None else arguments) if code == EXIT_USAGE else code
     except OSError as error:
         code = _machine(error)
     except Exception:  # noqa: BLE001 - the last resort: a bug, kept for the report
         code = _bug()
     return code if isinstance(code, int) else 0
+
+
+def _usage(words: list[str]) -> int:
+    """Says which variables had a part in what was asked: they may be set where nobody looks."""
+    found = variables_set(cli, words)
+    return _say(f"set in the environment: {', '.join(found)}", EXIT_USAGE) if found else EXIT_USAGE
 
 
 _RESUMING = {("select",): "measured", ("power", "calibrate"): "measured", ("compress",): "finished"}

@@ -21,7 +21,7 @@ targets_option = click.option(
     "--targets",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Where targets are declared (default: targets.yaml in your configuration folder).",
+    help="Where targets are declared (default: AUTOEDGE_TARGETS, or targets.yaml in your configuration folder).",
 )
 
 trust_option = click.option(

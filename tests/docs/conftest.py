@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 DOCS = Path(__file__).parents[2] / "docs"
+README = "README.md"
 FILES = (
     "models/small.onnx",
     "models/large.onnx",
@@ -31,11 +33,22 @@ FILES = (
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the page's name, its line, what stands behind the fence, its text."""
+    """A fenced block of a page.
+
+    Attributes:
+        page: The page below docs, or the README of the project.
+        line: Where it begins.
+        info: What stands behind the fence, without ``file=``.
+        file: The file that it shows, by ``file=NAME``: one below examples, or one that a reader writes.
+        tests: Tests that the comments right before it name: ``<!-- tested: tests/FILE.py::NAME -->``.
+        text: What it holds.
+    """
 
     page: str
     line: int
     info: str
+    file: str
+    tests: tuple[str, ...]
     text: str
 
 
@@ -43,22 +56,43 @@ def _tokens(page: Path) -> list[Token]:
     return MarkdownIt("commonmark").enable("table").parse(page.read_text(encoding="utf-8"))
 
 
+def _pages() -> dict[str, Path]:
+    """Path of each page by its name."""
+    pages = {str(path.relative_to(DOCS)): path for path in sorted(DOCS.rglob("*.md")) if "_build" not in path.parts}
+    return {README: DOCS.parent / README, **pages}
+
+
 def _blocks() -> Iterator[Block]:
-    for page in sorted(DOCS.glob("*.md")):
+    for name, page in _pages().items():
+        tests: list[str] = []
         for token in _tokens(page):
+            if token.type == "html_block":
+                tests += re.findall(r"<!-- tested: (\S+) -->", token.content)
+                continue
             if token.type == "fence":
-                yield Block(page.name, token.map[0] + 1 if token.map else 0, token.info, token.content)
+                words = token.info.split()
+                (file,) = [word.removeprefix("file=") for word in words if word.startswith("file=")] or [""]
+                info = " ".join(word for word in words if not word.startswith("file="))
+                yield Block(name, token.map[0] + 1 if token.map else 0, info, file, tuple(tests), token.content)
+            tests = []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that take ``yaml_block`` or ``console_block`` run for each of them, those with ``page`` for each page."""
-    for language in ("yaml", "console"):
-        if f"{language}_block" in metafunc.fixturenames:
-            found = [block for block in _blocks() if block.info == language]
-            metafunc.parametrize(f"{language}_block", found, ids=[f"{one.page}:{one.line}" for one in found])
+    """Tests that take a block run for each of its kind, those with ``page`` for each page."""
+    kinds = {
+        # Options of a meter's page are no intent: tests/meters reads them.
+        "yaml_block": lambda one: one.info == "yaml" and not one.page.startswith("meters/"),
+        "console_block": lambda one: one.info.split()[:1] == ["console"],
+        "file_block": lambda one: one.file.startswith("examples/"),
+    }
+    for name, wanted in kinds.items():
+        if name in metafunc.fixturenames:
+            found = [block for block in _blocks() if wanted(block)]
+            metafunc.parametrize(name, found, ids=[f"{one.page}:{one.line}" for one in found])
+    if "runnable_page" in metafunc.fixturenames:
+        metafunc.parametrize("runnable_page", sorted({block.page for block in _blocks() if block.info == "console"}))
     if "page" in metafunc.fixturenames:
-        names = sorted(page.name for page in DOCS.glob("*.md"))
-        metafunc.parametrize("page", names)
+        metafunc.parametrize("page", _pages())
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Table = Callable[..., list[list[str]]]
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "runtime-plugin"
 PAGE = "runtimes.md"
 OWN = {name: place for name, place in places("autoedge.runtimes").items() if place.startswith("autoedge.")}
 SECTIONS = {"ONNX Runtime": "onnxruntime", "LiteRT": "litert", "OpenVINO": "openvino"}
@@ -162,31 +161,3 @@ def test_numbers_in_the_text(text: str) -> None:
     assert agreement.TOLERANCE == 1e-3
     assert f"blocks of {weight_only.BLOCK} rows" in text
     assert " and ".join(f"`{name}`" for name in sorted(CALIBRATED, reverse=True)) + " need `data.calibration`" in text
-
-
-def test_the_plugin_is_the_example(docs: Path, blocks: list[Any]) -> None:
-    """Each block of the section on plugins stands in the example; class and search space stand there whole."""
-    begin = (docs / PAGE).read_text(encoding="utf-8").splitlines().index("## A runtime of your own")
-    shown = [block for block in blocks if block.page == PAGE and block.line > begin and block.info != "console"]
-    package = EXAMPLE / "autoedge_onnx_reference"
-    files = [
-        package / "runtime.py",
-        package / "onnx-reference.yaml",
-        EXAMPLE / "pyproject.toml",
-        EXAMPLE / "intent.yaml",
-    ]
-    for block, file in zip(shown, files, strict=True):
-        content = file.read_text()
-        assert block.text in content
-        assert file.parent != package or block.text == content
-
-
-def test_the_plugins_commands_name_its_files(docs: Path, blocks: list[Any]) -> None:
-    """What the section says to install and to run is there."""
-    begin = (docs / PAGE).read_text(encoding="utf-8").splitlines().index("## A runtime of your own")
-    commands = "".join(
-        block.text for block in blocks if block.page == PAGE and block.line > begin and block.info == "console"
-    )
-    named = re.findall(r"examples/[\w./-]+", commands)
-    assert named
-    assert all((ROOT / name).exists() for name in named)

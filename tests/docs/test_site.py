@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+import autoedge
 from autoedge.metric import METRICS
 from autoedge_cli.main import cli
 
@@ -44,5 +45,12 @@ def test_the_reference_comes_from_the_code(site: Path) -> None:
     metrics = (site / "metrics.html").read_text(encoding="utf-8")
     assert all(metric.key in metrics for metric in METRICS.values())
     api = (site / "api.html").read_text(encoding="utf-8")
-    assert "autoedge.workflows.select.select" in api
-    assert "SurrogateSampler" in api
+    places = {f"{place}.{name}" for name, place in autoedge._EXPORTS.items()}
+    assert places
+    assert all(f'id="{place}"' in api for place in places)
+
+
+def test_what_needs_hardware_says_so(site: Path) -> None:
+    """A block of commands that cannot be run without a device says so to readers."""
+    assert "Needs the device" in (site / "raspberry-pi.html").read_text(encoding="utf-8")
+    assert "Needs the device" not in (site / "tutorial.html").read_text(encoding="utf-8")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise, zip_longest
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -17,15 +18,13 @@ from autoedge.errors import IntentError
 from autoedge.intent.load import load_intent
 from autoedge.space.declaration import read_space_file
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 MINIMAL = {"version": "1", "name": "test", "task": "{type: classification}", "models": "[models/small.onnx]"}
 COMPLETE = {
     "data": "{evaluation: data/eval.npz}",
     "objectives": "[accuracy, size, latency_p50]",
 }
-FOREIGN = {"pip", "optuna-dashboard", "mkdir", "cp"}  # commands of others, which are not checked here
+FOREIGN = {"pip", "mkdir", "cp", "rm"}  # commands of others, which are not checked here
+ROOT = Path(__file__).parents[2]
 
 
 def test_yaml_is_read(place: Path, yaml_block: Any) -> None:
@@ -54,10 +53,11 @@ def test_wrong_intents_are_answered_as_shown(place: Path, blocks: list[Any]) -> 
 
 @pytest.mark.usefixtures("place")
 def test_command_lines_parse(console_block: Any) -> None:
-    """Every command line names a command that is there, with options that it takes."""
+    """Every command line names a command that is there, with options that it takes, whether or not it can be run."""
     for line in console_block.text.replace("\\\n", " ").splitlines():
-        program, *arguments = shlex.split(line)
-        assert program == "autoedge" or program in FOREIGN, line
+        program, *arguments = shlex.split(line, comments=True)
+        if console_block.info != "console elsewhere":
+            assert program == "autoedge" or program in FOREIGN, line
         if program == "autoedge":
             _parse(arguments)
 
@@ -72,20 +72,35 @@ def _parse(arguments: list[str]) -> None:
     assert not command.make_context(command.name, arguments).args
 
 
-def test_python_runs(place: Path, page: str, blocks: list[Any]) -> None:
-    """The Python blocks of a page run one after the other, without a warning."""
-    del place
+def test_python_runs(
+    place: Path, page: str, blocks: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Python blocks of a page run one after the other, without a warning, and print what the page shows."""
+    monkeypatch.syspath_prepend(str(place))  # where files that the page shows lie
     namespace: dict[str, Any] = {"__name__": "page"}
-    for block in blocks:
-        if block.page == page and block.info == "python":
+    own = [block for block in blocks if block.page == page and not block.file.startswith("examples/")]
+    for block, after in zip_longest(own, own[1:]):
+        if block.file:
+            (place / block.file).write_text(block.text)
+        if block.info == "python":
             exec(compile("\n" * block.line + block.text, page, "exec"), namespace)  # noqa: S102 - our own pages
+            printed = capsys.readouterr().out
+            assert after is None or after.info != "text output" or printed == after.text
+
+
+def test_files_are_shown_as_they_are(file_block: Any) -> None:
+    """A file of the examples stands on a page as it is; of intents and the like a part may do."""
+    content = (ROOT / file_block.file).read_text(encoding="utf-8")
+    assert file_block.text in content
+    assert not file_block.file.endswith(".py") or file_block.text == content
 
 
 def test_links_lead_somewhere(docs: Path, page: str) -> None:
     """Every link leads to a file of the repository, and to a heading where it names one."""
-    for target in re.findall(r"\]\(([^)\s]+)\)", (docs / page).read_text(encoding="utf-8")):
+    source = docs.parent / page if page == "README.md" else docs / page
+    for target in re.findall(r"\]\(([^)\s]+)\)", source.read_text(encoding="utf-8")):
         path, _, anchor = target.partition("#")
-        file = docs / (path or page)
+        file = source.parent / path if path else source
         assert file.is_file(), target
         headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
         slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -95,7 +110,9 @@ def test_links_lead_somewhere(docs: Path, page: str) -> None:
 def test_blocks_are_of_known_kinds(blocks: list[Any]) -> None:
     """No block escapes these tests by another name; plain text is for formulas and answers."""
     of_the_site = {"{eval-rst}"}
-    known = {"yaml", "yaml wrong", "yaml ci", "console", "python", "text", "json", *of_the_site}
+    commands = {"console", "console hardware", "console elsewhere", "console tested"}
+    data = {"yaml", "yaml wrong", "yaml ci", "json", "toml"}
+    known = {"python", "python run", "text", "text output", *data, *commands, *of_the_site}
     assert {block.info for block in blocks} == known
 
 

@@ -37,8 +37,8 @@ def steps(blocks: list[Any]) -> Iterator[tuple[str, str]]:
     """Each block of the page, and of console blocks each line: kind and text."""
     for block in blocks:
         if block.page == "tutorial.md":
-            lines = block.text.splitlines() if block.info == "console" else [block.text]
-            yield from ((block.info, line) for line in lines)
+            commands = block.info.startswith("console")
+            yield from ((block.info, line) for line in (block.text.splitlines() if commands else [block.text]))
 
 
 @pytest.mark.timeout(900)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from autoedge.intent.constraint import default_decide, metric_named, read_constraint
 from autoedge.intent.load import dump_resolved, load_intent
+from autoedge.intent.money import CURRENCY
+from autoedge.intent.operation import Carbon, Fleet
 from autoedge.intent.resolved import (
     ADDRESS,
     Budget,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from autoedge.intent.constraint import Constraint
 
 POSITIVE = st.floats(min_value=0, max_value=1e300, exclude_min=True, allow_subnormal=False)
+ZERO_OR_MORE = st.just(0.0) | POSITIVE
 MAYBE = st.none() | POSITIVE
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 TRICKY = st.sampled_from(
@@ -125,6 +128,19 @@ def tasks(draw: st.DrawFn) -> tuple[str, TaskOptions]:
     )
 
 
+def carbons() -> st.SearchStrategy[Carbon | None]:
+    """Carbon with and without what making a device emitted."""
+    plain, whole = st.builds(Carbon, ZERO_OR_MORE), st.builds(Carbon, ZERO_OR_MORE, ZERO_OR_MORE, POSITIVE)
+    return st.none() | plain | whole
+
+
+def fleets() -> st.SearchStrategy[Fleet | None]:
+    """Fleets with and without prices."""
+    devices, cost = st.integers(1, 10**9), ZERO_OR_MORE
+    priced = st.builds(Fleet, devices, cost, st.none() | cost, st.from_regex(rf"\A{CURRENCY}\Z"))
+    return st.none() | st.builds(Fleet, devices) | priced
+
+
 @st.composite
 def intents(draw: st.DrawFn) -> dict[str, Any]:
     """Fields of an intent; files are put in by the test."""
@@ -142,6 +158,8 @@ def intents(draw: st.DrawFn) -> dict[str, Any]:
         "prefer": draw(preferences(wished)),
         "rate": draw(POSITIVE),
         "battery_wh": draw(POSITIVE),
+        "carbon": draw(carbons()),
+        "fleet": draw(fleets()),
         "budget": Budget(draw(st.integers(1, 10**6)), draw(MAYBE), draw(st.floats(0, 1, exclude_max=True))),
         "limits": Limits(draw(MAYBE), draw(MAYBE)),
         "search": draw(searches()),

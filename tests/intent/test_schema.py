@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KEYS = {
     "version", "name", "task", "models", "data", "inputs", "targets", "baseline", "constraints", "objectives", "prefer",
-    "workload", "battery", "budget", "search", "outputs", "lossy", "limits", "protocol", "trust",
+    "workload", "battery", "carbon", "fleet", "budget", "search", "outputs", "lossy", "limits", "protocol", "trust",
 }  # fmt: skip
 
 

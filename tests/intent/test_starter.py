@@ -8,6 +8,7 @@ import pytest
 
 from autoedge.errors import IntentError
 from autoedge.intent.load import load_intent
+from autoedge.intent.operation import Carbon, Fleet
 from autoedge.intent.starter import starter_intent
 
 ODD = [
@@ -70,11 +71,13 @@ def test_commented_lines_read_too(tmp_path: Path) -> None:
     for line in text.splitlines():
         bare = line.strip().removeprefix("# ")
         if line.strip().startswith("# ") and bare.startswith(
-            ("workload:", "battery:", "limits:", "search:", "- ", "evaluation:")
+            ("workload:", "battery:", "carbon:", "fleet:", "limits:", "search:", "- ", "evaluation:")
         ):
             text = text.replace(line, line.replace("# ", "", 1))
     intent = load_intent(write(tmp_path, text))
     assert (intent.rate, intent.limits.memory_mib) == (2.0, 512.0)
+    assert intent.carbon == Carbon(380.0, 12.0, 5.0)
+    assert intent.fleet == Fleet(500, 4.5, 0.32, "EUR")
     assert len(intent.constraints) == 4
     assert intent.data.evaluation == tmp_path / "evaluation.npz"
 

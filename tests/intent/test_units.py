@@ -14,7 +14,7 @@ from autoedge.intent.units import quantity
 # Each unit with how many of the dimension's smallest one it holds, from the units' definitions.
 UNITS = {
     "time": {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9,
-             "h": 3600 * 10**9, "d": 86_400 * 10**9},
+             "h": 3600 * 10**9, "d": 86_400 * 10**9, "year": 31_557_600 * 10**9},
     "bytes": {"B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30},
     "energy": {"uJ": 1, "mJ": 10**3, "J": 10**6, "kJ": 10**9, "mWh": 36 * 10**5, "Wh": 36 * 10**8, "kWh": 36 * 10**11},
     "power": {"uW": 1, "mW": 10**3, "W": 10**6, "kW": 10**9},
@@ -23,6 +23,8 @@ UNITS = {
     "fraction": {"%": 1, "percent": 1},
     "charge": {"mAh": 1, "Ah": 1000},
     "voltage": {"mV": 1, "V": 1000},
+    "mass": {"g": 1, "kg": 10**3, "t": 10**6},
+    "carbon intensity": {"g / MWh": 1, "g/kWh": 1000, "kg / MWh": 1000, "kg / kWh": 10**6, "t / MWh": 10**6},
 }  # fmt: skip
 PAIRS = [(dimension, one, other) for dimension, units in UNITS.items() for one in units for other in units]
 
@@ -64,7 +66,8 @@ def test_consistent(pair: tuple[str, str, str], number: float) -> None:
 @given(number=st.floats(min_value=0, exclude_min=True, allow_infinity=False))
 def test_canonical_units_are_exact(number: float) -> None:
     """A number in the canonical unit is not changed at all, so that written intents read back equal."""
-    for dimension, unit in (("time", "s"), ("bytes", "MiB"), ("energy", "Wh"), ("power", "W"), ("rate", "/ s")):
+    units = {"time": "s", "bytes": "MiB", "energy": "Wh", "power": "W", "rate": "/ s", "mass": "kg"}
+    for dimension, unit in (*units.items(), ("time", "year"), ("carbon intensity", "g / kWh")):
         assert quantity(f"{number!r} {unit}", dimension, unit.replace(" ", "")) == number  # type: ignore[arg-type]
 
 

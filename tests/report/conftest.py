@@ -184,6 +184,31 @@ def _surroundings(verdict: Document, word: str) -> Document:
     }
 
 
+def _operation(word: str) -> Document:
+    """Estimated for the chosen one, measured for the reference."""
+    figures = {
+        "mean_power_w": 0.42, "energy_per_item_mj": 210.0, "battery_life_h": 18.3, "operational_g": 2.2e-5,
+        "embodied_g": 3.8e-5, "sci_g": 6.0e-5, "fleet_energy_kwh": 1841.0, "fleet_carbon_kg": 1899.0,
+        "fleet_batteries": 239500.0, "fleet_battery_cost": 1077750.0, "fleet_electricity_cost": 589.0,
+        "fleet_cost": 1078339.0,
+    }  # fmt: skip
+    return {
+        "rate": 2.0,
+        "battery_wh": 7.7,
+        "carbon": {"intensity_g_per_kwh": 380.0, "embodied_kg": 12.0, "lifetime_years": 5.0},
+        "fleet": {
+            "devices": 500,
+            "battery_replacement_cost": 4.5,
+            "electricity_price": 0.32,
+            "currency": f"EUR{word}",
+        },
+        "chosen": {key: _value(value, 0.5, "estimated", word) for key, value in figures.items()},
+        "reference": {key: _value(value * 1.4, 0.03, "derived", word) for key, value in figures.items()},
+        "notes": [f"The reference candidate cannot keep up{word}"],
+        "missing": [f"For carbon add carbon{word}"],
+    }
+
+
 @pytest.fixture
 def document() -> Callable[..., Document]:
     """``document(outcome, word)``: what a report tells; ``word`` stands in every text that comes from outside."""
@@ -215,6 +240,7 @@ def document() -> Callable[..., Document]:
             "metrics": ["latency_p95_ms", "accuracy", "energy_mj", "memory_peak_mib", "size_mib"],
             "limits": limits,
             "advice": [f"`accuracy`: give more samples{word}"] if outcome != "met" else [],
+            "operation": _operation(word),
             "history": _history(rows),
             "learned": _learned(rows, word),
             "traces": _traces(rows, word),

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from autoedge_cli.commands.bundle_deploy import deploy
+from autoedge_cli.completing import run_folders
 from autoedge_cli.options import json_option, trust_option, write_json
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -24,7 +25,7 @@ def command() -> None:
 
 
 @command.command("build")
-@click.argument("run", type=_FOLDER)
+@click.argument("run", type=_FOLDER, shell_complete=run_folders)
 @click.option("--candidate", required=True, metavar="ID", help="A measured candidate (or the beginning of its id).")
 @click.option("--out", type=_FOLDER, help="The bundle's folder (default: bundle-ID in the run folder).")
 @trust_option

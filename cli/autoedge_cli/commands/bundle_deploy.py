@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from autoedge_cli.completing import target_names
 from autoedge_cli.options import json_option, targets_option, write_json
 
 _PLACE = click.Path(path_type=Path)
@@ -13,14 +14,20 @@ _PLACE = click.Path(path_type=Path)
 
 @click.command("deploy")
 @click.argument("bundle", type=_PLACE)
-@click.option("--target", required=True, metavar="NAME", help="A declared target, ssh://user@host, or local.")
+@click.option(
+    "--target",
+    required=True,
+    metavar="NAME",
+    shell_complete=target_names,
+    help="A declared target, ssh://user@host, or local.",
+)
 @targets_option
 @click.option("--name", help="Of the deployment (default: that of the intent that the bundle was chosen by).")
 @click.option("--signature", type=_PLACE, metavar="FILE", help="Its signature (default: beside the bundle).")
 @click.option("--allow-unsigned", is_flag=True, help="Accept a bundle that no trusted key has signed.")
 @click.option("--downgrade", is_flag=True, help="Accept a bundle that was signed before the one that serves.")
-@click.option("--status", "act", flag_value="status", help="Only tell what serves there.")
-@click.option("--rollback", "act", flag_value="rollback", help="Let what served before serve again.")
+@click.option("--status", is_flag=True, help="Only tell what serves there.")
+@click.option("--rollback", is_flag=True, help="Let what served before serve again.")
 @json_option
 def deploy(
     bundle: Path,
@@ -31,7 +38,8 @@ def deploy(
     signature: Path | None,
     allow_unsigned: bool,
     downgrade: bool,
-    act: str | None,
+    status: bool,
+    rollback: bool,
     json_file: str | None,
 ) -> int:
     """Bring a bundle to a device, see that it runs there, and let it serve.
@@ -45,9 +53,11 @@ def deploy(
     from autoedge_cli.render import console
     from autoedge_cli.render_deployment import render_deployment
 
-    if act == "status":
+    if status and rollback:
+        raise click.UsageError("give one of --status and --rollback")
+    if status:
         found = deployment(bundle, target=target, targets=targets, name=name)
-    elif act == "rollback":
+    elif rollback:
         found = roll_back(bundle, target=target, targets=targets, name=name)
     else:
         consent = Consent(allow_unsigned, downgrade)
@@ -65,4 +75,4 @@ def deploy(
         write_json(found.plain(), json_file)
     if json_file != "-":
         render_deployment(console(), found)
-    return 1 if act == "status" and not found.serves else 0
+    return 1 if status and not found.serves else 0

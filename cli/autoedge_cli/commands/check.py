@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from autoedge_cli.completing import target_names
 from autoedge_cli.options import json_option, targets_option, trust_option, write_json
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -18,7 +19,12 @@ _PLACE = click.Path(path_type=Path)
     "--intent", "-i", type=_FILE, help="What is asked (default: what the bundle was chosen by, without data)."
 )
 @click.option("--against", type=_PLACE, help="A bundle, or a run's folder, that it must not be worse than.")
-@click.option("--target", metavar="NAME", help="Where to measure: a declared target or ssh://user@host.")
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=target_names,
+    help="Where to measure: a declared target or ssh://user@host.",
+)
 @targets_option
 @trust_option
 @click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autoedge_cli.completing import meter_kinds, target_names
 from autoedge_cli.finite import FiniteRange
 from autoedge_cli.options import json_option, targets_option, write_json
 
@@ -25,19 +26,21 @@ def _meter_options(function: Callable[..., int]) -> Callable[..., int]:
     """Argument and options that say which meter is meant."""
     for decorate in (
         targets_option,
-        click.option("--target", metavar="NAME", help="The meter that this target declares."),
+        click.option(
+            "--target", metavar="NAME", shell_complete=target_names, help="The meter that this target declares."
+        ),
         click.option(
             "--option", "-o", "words", multiple=True, metavar="KEY=VALUE", help="As in targets.yaml; may be repeated."
         ),
         click.option("--port", metavar="FILE", help="Serial port; short for --option port=FILE."),
-        click.argument("meter", required=False),
+        click.argument("meter", required=False, shell_complete=meter_kinds),
     ):
         function = decorate(function)
     return function
 
 
 @command.command("list")
-@click.option("--target", metavar="NAME", help="Look at this target's device too.")
+@click.option("--target", metavar="NAME", shell_complete=target_names, help="Look at this target's device too.")
 @targets_option
 @json_option
 def list_meters(target: str | None, targets: Path | None, json_file: str | None) -> int:

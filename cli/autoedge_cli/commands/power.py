@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autoedge_cli.completing import meter_kinds, run_folders, target_names
 from autoedge_cli.finite import FiniteRange
 from autoedge_cli.options import json_option, targets_option, write_json
 
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _meter_option = click.option(
-    "--meter", "kind", metavar="KIND", help="The power meter: um25c, tc66, ... (default: the target's)."
+    "--meter",
+    "kind",
+    metavar="KIND",
+    shell_complete=meter_kinds,
+    help="The power meter: um25c, tc66, ... (default: the target's).",
 )
 _port_option = click.option("--port", metavar="DEVICE", help="Serial port of the meter, such as /dev/rfcomm0.")
 _option_option = click.option(
@@ -56,7 +61,14 @@ def integrate(trace: Path, windows: Path | None, meter_file: Path | None, json_f
 
 
 @command.command("calibrate")
-@click.option("--target", default="local", show_default=True, metavar="NAME", help="The device to calibrate.")
+@click.option(
+    "--target",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=target_names,
+    help="The device to calibrate.",
+)
 @_meter_options
 @click.option("--minutes", type=FiniteRange(min=0, min_open=True), help="Time there is (default: for all loads).")
 @click.option("--fresh", is_flag=True, help="Begin anew, whatever an interrupted calibration measured.")
@@ -95,9 +107,13 @@ def calibrate(
 
 @command.command("compare")
 @click.option(
-    "--run", "run_folder", type=click.Path(path_type=Path, file_okay=False), help="A run measured with a meter."
+    "--run",
+    "run_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    shell_complete=run_folders,
+    help="A run measured with a meter.",
 )
-@click.option("--target", metavar="NAME", help="Run loads on this device now.")
+@click.option("--target", metavar="NAME", shell_complete=target_names, help="Run loads on this device now.")
 @_meter_options
 @click.option("--loads", type=click.IntRange(2, 1000), default=8, show_default=True, help="How many, with --target.")
 @targets_option

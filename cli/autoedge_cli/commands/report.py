@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from autoedge_cli.completing import run_folders
 from autoedge_cli.options import json_option, write_json
 
 _FILES = ("report.html", "report.md", "front.csv", "front.json")
 
 
 @click.command("report")
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False), shell_complete=run_folders)
 @json_option
 def command(run: Path, json_file: str | None) -> int:
     """Write a finished run's report and front again: report.html, report.md, front.csv, front.json.

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from autoedge_cli.completing import run_folders
 from autoedge_cli.options import json_option, trust_option, write_json
 
 
 @click.command("show")
-@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False), shell_complete=run_folders)
 @click.option("--candidate", metavar="ID", help="Show one measured candidate (or the beginning of its id).")
 @trust_option
 @json_option

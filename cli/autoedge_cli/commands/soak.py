@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from autoedge_cli.completing import run_folders, target_names
 from autoedge_cli.finite import FiniteRange
 from autoedge_cli.options import json_option, targets_option, trust_option, write_json
 
@@ -21,11 +22,13 @@ _LONGEST_MIN = 24 * 60.0
     show_default=True,
     help="How long.",
 )
-@click.option("--run", type=_FOLDER, metavar="FOLDER", help="A run: its chosen candidate.")
+@click.option("--run", type=_FOLDER, metavar="FOLDER", shell_complete=run_folders, help="A run: its chosen candidate.")
 @click.option("--candidate", metavar="ID", help="Another candidate of the run (or the beginning of its id).")
 @click.option("--bundle", type=_FOLDER, metavar="FOLDER", help="A bundle: what it deploys.")
 @click.option("--intent", "-i", type=click.Path(path_type=Path, dir_okay=False), help="An intent: its reference.")
-@click.option("--target", metavar="NAME", help="Name or address of another target than its own.")
+@click.option(
+    "--target", metavar="NAME", shell_complete=target_names, help="Name or address of another target than its own."
+)
 @targets_option
 @click.option("--out", type=_FOLDER, help="New folder of the results (default: soaks/NAME-TIME).")
 @trust_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autoedge_cli.completing import runtime_names, target_names
 from autoedge_cli.options import json_option, targets_option, write_json
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def list_targets(targets: Path | None, json_file: str | None) -> int:
 
 
 @command.command("probe")
-@click.argument("target")
+@click.argument("target", shell_complete=target_names)
 @targets_option
 @json_option
 def probe(target: str, targets: Path | None, json_file: str | None) -> int:
@@ -81,8 +82,17 @@ def probe(target: str, targets: Path | None, json_file: str | None) -> int:
 
 
 @command.command("setup")
-@click.argument("name")
-@click.option("--runtime", "runtimes", multiple=True, default=("onnxruntime",), show_default=True, metavar="NAME")
+@click.argument("name", shell_complete=target_names)
+@click.option(
+    "--runtime",
+    "runtimes",
+    multiple=True,
+    default=("onnxruntime",),
+    show_default=True,
+    metavar="NAME",
+    shell_complete=runtime_names,
+    help="What is to run models there (repeatable).",
+)
 @click.option("--python", metavar="PROGRAM", help="Interpreter there to make the environment from.")
 @targets_option
 @json_option

@@ -1,0 +1,1 @@
+"""A power meter of one's own, for AutoEdge."""
