@@ -39,6 +39,7 @@ QUALITY_LOST = "quality_lost"
 """Flag of a variant that costs much of what its model can do."""
 _TELLING = ("accuracy", "agreement", "r2", "map", "recall_at_1")
 _LEAST_KEPT = 0.75
+_FAULTS_A_CALL = 0.001
 _AS_GIVEN = ("fp32", "fp64")  # of which no variant is made that costs quality
 
 
@@ -117,7 +118,7 @@ class Records:
             reached = {name: value.value for name, value in quality.items()}
             self._remember_as_given(key, reached)
             flags += (QUALITY_LOST,) * self._has_lost(key, reached)
-        doubt = _doubt(flags, done)
+        doubt = _doubt(flags, done, len(calls))
         if doubt:
             status, reason = Status.INVALID, doubt
         details["conditions"] = reply.body.get("conditions", {})
@@ -243,10 +244,14 @@ class Records:
         return measurement
 
 
-def _doubt(flags: Collection[str], done: Mapping[str, Any]) -> str:
-    """Why a measurement says nothing of the candidate; empty where it does."""
-    if "swap_or_fault" in flags:
-        return f"{int(done['major_faults'])} major page faults during the window: memory is short or disks are busy"
+def _doubt(flags: Collection[str], done: Mapping[str, Any], calls: int) -> str:
+    """Why a measurement says nothing of the candidate; empty where it does.
+
+    A page fault slows one call, so that fewer than one in a thousand leave even the 99th percentile where it is.
+    """
+    faults = int(done["major_faults"])
+    if faults > _FAULTS_A_CALL * calls:
+        return f"{faults} major page faults in {calls} calls: memory is short or disks are busy"
     if "undervoltage" in flags:
         return "the device's supply was too weak (under-voltage); use a stronger supply or a shorter cable"
     if "throttled" in flags:

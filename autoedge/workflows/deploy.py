@@ -133,7 +133,8 @@ def deploy(
         signed = signature_of(path, bundle.sha256, signature)
         if signed is None and not consent.unsigned:
             raise BundleError(
-                f"{path}: is not signed: sign it (autoedge bundle sign), or accept it with --allow-unsigned"
+                f"{path}: is not signed: sign it (`autoedge bundle keygen` makes a key, `autoedge bundle sign` signs), "
+                "or accept it with --allow-unsigned"
             )
         check_model(bundle)
         found = known_target(target, targets)

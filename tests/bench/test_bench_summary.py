@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoedge.bench.energy_estimate import PowerModel
+from autoedge.bench.records import _doubt
 from autoedge.bench.summary import process_details, process_flags, process_metrics, speed_metrics
 from autoedge.measurement import Source
 
@@ -169,3 +170,14 @@ def test_details_keep_what_the_metrics_do_not_hold() -> None:
     assert details["early_stopping_ms"]["latency_p99"] >= 1.0
     assert details["involuntary_switches"] == 3
     assert set(process_details(BODY, series[:64], KEY)["early_stopping_ms"]) == {"latency_p90"}
+
+
+@pytest.mark.parametrize(
+    ("faults", "calls", "invalid"), [(0, 64, False), (1, 64, True), (1, 1000, False), (2, 1000, True), (8, 8000, False)]
+)
+def test_page_faults_that_can_move_a_figure_are_refused(faults: int, calls: int, *, invalid: bool) -> None:
+    """Each fault slows one call: up to one in a thousand is a warning, more of them say nothing of the candidate."""
+    reason = _doubt((), {"major_faults": faults}, calls)
+    assert reason == (
+        f"{faults} major page faults in {calls} calls: memory is short or disks are busy" if invalid else ""
+    )

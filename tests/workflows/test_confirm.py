@@ -31,8 +31,7 @@ class Disturber:
         """Take note of the stage."""
         self._confirming |= isinstance(event, StageBegan) and event.stage == "confirm"
 
-    def _doubt(self, flags: object, done: object) -> str:
-        del flags, done
+    def _doubt(self, *_: object) -> str:
         self._seen += self._confirming
         return "something else took the disk" if self._confirming and self._seen in self._disturbed else ""
 
