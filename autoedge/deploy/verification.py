@@ -25,6 +25,7 @@ _OF_MORE = {
     **dict.fromkeys(TASK_METRICS["custom"], "it takes the intent's own metric: run its intent again"),
 }
 """What a bundle and its evaluation data alone do not tell."""
+_MEMORY = ("memory_peak", "memory_model")
 _DISTURBED = ("background_load", "unsteady_warmup", "warming", "slowdown", "shifted")
 
 
@@ -38,6 +39,7 @@ class Remeasured:
         processes: Valid ones.
         flags: In how many of them each flag was raised.
         labelled: Whether the recorded evaluation data were used, with labels.
+        generated: Whether inputs were generated; making them takes memory of its own.
     """
 
     device: Device
@@ -45,6 +47,7 @@ class Remeasured:
     processes: int
     flags: Mapping[str, int]
     labelled: bool
+    generated: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,8 @@ def _checks(bundle: Bundle, now: Remeasured, *, comparable: bool) -> Iterator[Ch
             continue
         figure = None if recorded.source is Source.ESTIMATED else now.figures.get(key)
         reason = _unchecked(metric.name, recorded, labelled=now.labelled, comparable=comparable)
+        if metric.name in _MEMORY and now.generated and bundle.data_hash:
+            reason = reason or "it takes the evaluation data"
         if metric.name == "preprocess" and figure is None and now.figures:
             reason = reason or "it takes the evaluation data"
         if reason:

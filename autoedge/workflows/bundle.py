@@ -291,7 +291,7 @@ def _remeasured(device: Device, valid: list[Measurement], task: Task) -> Remeasu
     if len(valid) >= _FEWEST:
         figures = Evidence(valid[0].candidate_id, valid, Spread({})).result().metrics
     flags = Counter(flag for row in valid for flag in row.flags)
-    return Remeasured(device, figures, len(valid), flags, labelled=task.labelled)
+    return Remeasured(device, figures, len(valid), flags, labelled=task.labelled, generated=task.data is None)
 
 
 def _job(bundle: Bundle, data_hash: str, device: Device, inputs: ModelInputs) -> dict[str, Any]:

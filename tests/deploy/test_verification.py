@@ -62,6 +62,16 @@ def test_the_same_figures_are_ok(bundle: Bundle, now: Remeasured) -> None:
     assert (energy.now, energy.note) == (None, "an estimate, not a measurement")
 
 
+def test_memory_on_generated_inputs_is_not_held_against_that_on_data(bundle: Bundle, now: Remeasured) -> None:
+    """Making inputs takes memory of its own: judged only where the record was made on generated ones too."""
+    more = {**SAME, "memory_peak_mib": Value(62.3, 62.2, 62.4, Source.MEASURED, "test", 6)}
+    generated = replace(now, figures=more, generated=True)
+    found = judge(replace(bundle, data_hash="0" * 64), generated)
+    assert outcomes(found)["memory_peak_mib"] is Kept.UNCHECKED
+    assert outcomes(judge(replace(bundle, data_hash=""), generated))["memory_peak_mib"] is Kept.OUTSIDE
+    assert outcomes(judge(bundle, replace(now, figures=more)))["memory_peak_mib"] is Kept.OUTSIDE
+
+
 def test_a_slower_model_is_outside(bundle: Bundle, now: Remeasured) -> None:
     """One figure outside is enough."""
     assert judge(bundle, replace(now, figures=SLOW)).outcome == "outside"
