@@ -215,7 +215,10 @@ def _unconfirmed(run: Run, candidate: Candidate) -> Verdict:
     if evidence is None:
         return _undecided(run, candidate, reason)
     told = run.verdict(evidence, run.explored(run.reference_on(candidate.target).candidate_id))
-    decisions = [Decision(d.constraint, Outcome.UNDECIDED, d.figure, d.slack, reason) for d in told.decisions]
+    decisions = [
+        Decision(d.constraint, Outcome.UNDECIDED, d.figure, d.slack, f"{reason}; {d.note}" if d.note else reason)
+        for d in told.decisions
+    ]
     return Verdict(candidate.candidate_id, tuple(decisions))
 
 
