@@ -79,9 +79,8 @@ def run_job(
     window, counters = _window(call, feed, protocol)
     peak = max(machine.peak_memory_mib(), begun.counters["memory_peak_mib"])
     looks.show(WINDOW, {**known, "memory_peak_mib": peak, **counters}, {"calls_ns": np.frombuffer(window, np.int64)})
-    arrays = {"latency_ns": np.frombuffer(window, np.int64), "warmup_ns": np.frombuffer(warmup, np.int64)}
     more, told, series = _further(job, call, feed, float(np.median(warmup)), report)
-    arrays.update(series)
+    arrays = {"latency_ns": np.frombuffer(window, np.int64), "warmup_ns": np.frombuffer(warmup, np.int64), **series}
     body = {
         "marks": [*marks, *more],
         "runtime_version": runtime.version(),

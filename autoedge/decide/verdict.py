@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from autoedge.measurement import Source
 from autoedge.metric import OF_FINALISTS
@@ -45,6 +45,19 @@ class Decision:
     def open(self) -> bool:
         """Whether only the confirm rounds will know the figure, so that it speaks neither for nor against yet."""
         return self.figure is None and self.constraint.metric.name in OF_FINALISTS
+
+    def plain(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "constraint": self.constraint.text,
+            "metric": self.constraint.metric.key,
+            "relative": self.constraint.relative,
+            "limit": self.constraint.limit,
+            "outcome": self.outcome,
+            "figure": None if self.figure is None else asdict(self.figure),
+            "slack": self.slack,
+            "note": self.note,
+        }
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ class Judged:
             "schema_version": 1,
             "outcome": self.outcome,
             "rounds": self.rounds,
-            "constraints": [_decision(one) for one in self.decisions],
+            "constraints": [one.plain() for one in self.decisions],
             "changes": [_change(one) for one in self.changes],
             "figures": {
                 name: {key: asdict(value) for key, value in values.items()} for name, values in self.figures.items()
@@ -211,19 +211,6 @@ def _pairs(metric: Metric, rows: Mapping[str, Sequence[Measurement]]) -> list[tu
         for base, new in zip(rows[BASE], rows[NEW], strict=True)
         if base.ok and new.ok and metric.key in base.metrics and metric.key in new.metrics
     ]
-
-
-def _decision(decision: Decision) -> dict[str, Any]:
-    return {
-        "constraint": decision.constraint.text,
-        "metric": decision.constraint.metric.key,
-        "relative": decision.constraint.relative,
-        "limit": decision.constraint.limit,
-        "outcome": decision.outcome,
-        "figure": None if decision.figure is None else asdict(decision.figure),
-        "slack": decision.slack,
-        "note": decision.note,
-    }
 
 
 def _change(change: Change) -> dict[str, Any]:

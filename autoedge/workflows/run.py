@@ -100,7 +100,7 @@ class Run:
         if confirmed or not done:
             return median(confirmed) if confirmed else 0.0
         at_rate = float(self.protocol.parameters.get("rate_seconds", 0.0))  # finalists alone run at the workload's rate
-        return median(row.duration_s for row in done) + at_rate
+        return median(row.duration_s + at_rate * ("latency_p50_at_rate_ms" not in row.metrics) for row in done)
 
     # -- targets ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from autoedge.bench.evidence import Evidence
     from autoedge.candidate import Candidate
-    from autoedge.decide.verdict import Decision
     from autoedge.measurement import Result
     from autoedge.workflows.confirm import Confirmed
     from autoedge.workflows.run import Run
@@ -173,20 +172,7 @@ def figures(standing: Standing) -> dict[str, Any]:
         "flags": list(standing.result.flags),
         "metrics": {key: asdict(value) for key, value in standing.result.metrics.items()},
         "power": power_facts(standing.evidence.measurements),
-        "decisions": [_decision(decision) for decision in standing.verdict.decisions],
-    }
-
-
-def _decision(decision: Decision) -> dict[str, Any]:
-    return {
-        "constraint": decision.constraint.text,
-        "metric": decision.constraint.metric.key,
-        "relative": decision.constraint.relative,
-        "limit": decision.constraint.limit,
-        "outcome": decision.outcome,
-        "figure": None if decision.figure is None else asdict(decision.figure),
-        "slack": decision.slack,
-        "note": decision.note,
+        "decisions": [decision.plain() for decision in standing.verdict.decisions],
     }
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import autoedge
 from autoedge.bench import records
+from autoedge.intent.load import load_intent
 from autoedge.measurement import Phase, Status
 from autoedge.store.store import Store
 from autoedge.workflows.events import StageBegan
+from autoedge.workflows.opening import opened_run, reopened_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +63,18 @@ def test_a_disturbed_process_is_made_up_for(
     assert Counter(row.status for row in rows)[Status.INVALID] == 1
     well = Counter(row.candidate_id for row in rows if row.ok)
     assert set(well.values()) == {6}
+    with reopened_run(place / "run") as run:  # whose budget of time knows the pace from now on
+        assert run._confirm_s() == median(row.duration_s for row in rows if row.ok)
+
+
+def test_the_workloads_rate_counts_before_anything_is_confirmed(place: Path, write_intent: Callable[..., Path]) -> None:
+    """Finalists alone run at the rate, so their pace is that of the search and that stretch beside it."""
+    with opened_run(load_intent(write_intent(workload="{rate: 200 / s}", search=FEW)), place / "run") as (run, _):
+        assert run._confirm_s() == 0.0
+    autoedge.select(write_intent(workload="{rate: 200 / s}", search=FEW, budget="{measurements: 4}"), out=place / "run")
+    with reopened_run(place / "run") as run:
+        done = [row.duration_s for row in run.measurements if row.ok]
+        assert run._confirm_s() == median(done) + run.protocol.parameters["rate_seconds"]
 
 
 def test_a_machine_that_is_always_disturbed_decides_nothing(
@@ -80,8 +95,9 @@ def test_the_budget_ends_the_making_up(
 ) -> None:
     """Where no process is left, what was disturbed stays so, and the run says that it is undecided."""
     disturber = Disturber(monkeypatch, 0)
-    budget = "{measurements: 16}"
-    found = autoedge.select(write_intent(constraints=LIMITS, budget=budget), out=place / "run", on_event=disturber)
+    limits = "[accuracy >= 50 %, size <= 50 % of baseline]"  # so that the reference is no finalist
+    intent = write_intent(constraints=limits, budget="{measurements: 16}")
+    found = autoedge.select(intent, out=place / "run", on_event=disturber)
     assert found.verdict["outcome"] == "undecided"
     assert found.verdict["used"]["measurements"] == 16
     assert "only 5 processes" in found.chosen["decisions"][0]["note"]
