@@ -59,7 +59,7 @@ def hypervolume(points: ArrayLike, reference: Sequence[float] | NDArray[np.float
     return float(moocore.hypervolume(checked, ref=corner)) if len(checked) else 0.0
 
 
-def knee(points: ArrayLike) -> int:
+def knee(points: ArrayLike, least: ArrayLike = 0.0) -> int:
     """Find the best compromise: the non-dominated point nearest to the ideal one.
 
     Distance is Euclidean on points scaled to the range of the non-dominated ones, the ideal being the best of each
@@ -67,6 +67,8 @@ def knee(points: ArrayLike) -> int:
 
     Args:
         points: Shape (n, m), at least one, finite.
+        least: What an objective is scaled to at least, one number or shape (m,): over a narrower range it counts for
+            less.
 
     Returns:
         Row of the knee.
@@ -78,16 +80,17 @@ def knee(points: ArrayLike) -> int:
     if not len(checked):
         raise ValueError("a knee needs at least one point, but got none")
     rows = np.flatnonzero(nondominated(checked))
-    distance = np.linalg.norm(_scaled(checked[rows]), axis=1)
+    distance = np.linalg.norm(_scaled(checked[rows], least), axis=1)
     return int(rows[np.argmin(np.round(distance, 12))])
 
 
-def weighted(points: ArrayLike, weights: Sequence[float]) -> NDArray[np.intp]:
+def weighted(points: ArrayLike, weights: Sequence[float], least: ArrayLike = 0.0) -> NDArray[np.intp]:
     """Rank points by the weighted sum of their objectives, each scaled to its range (Marler and Arora 2010).
 
     Args:
         points: Shape (n, m), finite.
         weights: Shape (m,), not negative, at least one above zero.
+        least: As for :func:`knee`.
 
     Returns:
         Rows, best first; equal sums keep the order of the points.
@@ -101,7 +104,7 @@ def weighted(points: ArrayLike, weights: Sequence[float]) -> NDArray[np.intp]:
         raise ValueError(f"each of {checked.shape[1]} objectives has a weight, but got {list(weights)}")
     if not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
         raise ValueError(f"weights are not negative and not all zero, but got {list(weights)}")
-    return np.argsort(np.round(_scaled(checked) @ (shares / shares.sum()), 12), kind="stable")
+    return np.argsort(np.round(_scaled(checked, least) @ (shares / shares.sum()), 12), kind="stable")
 
 
 def lexicographic(points: ArrayLike, order: Sequence[int], tolerance: float = 0.0) -> NDArray[np.intp]:
@@ -152,11 +155,11 @@ def _checked(points: ArrayLike) -> NDArray[np.float64]:
     return matrix
 
 
-def _scaled(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Min-max scale each column to 0 .. 1; a constant column becomes 0."""
+def _scaled(points: NDArray[np.float64], least: ArrayLike = 0.0) -> NDArray[np.float64]:
+    """Min-max scale each column to 0 .. 1, to less where its range is below the least one; a constant one becomes 0."""
     if not len(points):
         return points
     low = points.min(axis=0)
-    span = points.max(axis=0) - low
+    span = np.maximum(points.max(axis=0) - low, least)
     scaled: NDArray[np.float64] = (points - low) / np.where(span > 0, span, 1.0)
     return scaled

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +16,16 @@ settings.load_profile("autoedge")
 # A shell starts what it puts into the background with interrupts ignored, and so would every command of the tests be.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Measurements on one machine take turns, by a lock among its temporary files. Tests judge no figure of this machine, so
+# that those of different workers need not wait for one another: each has temporary files of its own.
+_place = tempfile.mkdtemp(prefix="autoedge-") if "PYTEST_XDIST_WORKER" in os.environ else None
+if _place:
+    os.environ["TMPDIR"] = tempfile.tempdir = _place
+
+
+def pytest_unconfigure() -> None:
+    """Take the worker's temporary files away."""
+    if _place:
+        shutil.rmtree(_place, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from autoedge.metric import Metric
 
 _EQUAL = 0.01
+_LEAST_RATIO, _LEAST_SHARE = 1.1, 0.01
+"""A range over the front that nobody would trade much for: 10 % of a time or a size, one point of a quality."""
 
 
 def objective_matrix(rows: Sequence[Mapping[str, float]], objectives: Sequence[Metric]) -> np.ndarray:
@@ -30,13 +33,23 @@ def objective_matrix(rows: Sequence[Mapping[str, float]], objectives: Sequence[M
     columns = []
     for metric in objectives:
         values = np.array([row.get(metric.key, np.nan) for row in rows], float)
-        if metric.dimension not in ("fraction", "number"):
+        if _by_ratio(metric):
             values = np.log(np.maximum(values, np.finfo(float).tiny))
         if metric.direction == "maximize":
             values = -values
         worst = np.nanmax(values) if np.isfinite(values).any() else 0.0
         columns.append(np.where(np.isfinite(values), values, worst))
     return np.stack(columns, axis=1) if columns else np.zeros((len(rows), 0))
+
+
+def _by_ratio(metric: Metric) -> bool:
+    return metric.dimension not in ("fraction", "number")
+
+
+def _least(objectives: Sequence[Metric]) -> np.ndarray:
+    """By objective, the range that it is scaled to at least, so that 2 % of memory never outweigh twice the latency."""
+    spans = [math.log(_LEAST_RATIO) if _by_ratio(m) else _LEAST_SHARE * (m.dimension == "fraction") for m in objectives]
+    return np.asarray(spans, float)
 
 
 def front_of(points: np.ndarray) -> np.ndarray:
@@ -61,19 +74,19 @@ def ranked(points: np.ndarray, objectives: Sequence[Metric], preference: Prefere
 
 
 def _by_preference(points: np.ndarray, objectives: Sequence[Metric], preference: Preference) -> Sequence[int]:
-    names = [metric.name for metric in objectives]
+    names, least = [metric.name for metric in objectives], _least(objectives)
     if preference.kind == "weights":
-        return [int(row) for row in weighted(points, [preference.weights.get(name, 0.0) for name in names])]
+        return [int(row) for row in weighted(points, [preference.weights.get(name, 0.0) for name in names], least)]
     if preference.kind == "lexicographic":
         return [int(row) for row in lexicographic(points, [names.index(n) for n in preference.order], _EQUAL)]
-    return _knees(points)
+    return _knees(points, least)
 
 
-def _knees(points: np.ndarray) -> list[int]:
+def _knees(points: np.ndarray, least: np.ndarray) -> list[int]:
     """The knee, then the knee of what remains on the same scale, and so on."""
-    low, span = points.min(axis=0), np.ptp(points, axis=0)
+    low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), least)
     distance = np.linalg.norm((points - low) / np.where(span > 0, span, 1.0), axis=1)
-    first = knee(points)
+    first = knee(points, least)
     rest = [int(row) for row in np.argsort(distance, kind="stable") if row != first]
     return [first, *rest]
 

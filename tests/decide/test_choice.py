@@ -76,6 +76,18 @@ def test_the_knee_is_the_best_compromise() -> None:
     assert _order(rows, [LATENCY, ACCURACY], KNEE)[-1] == 3
 
 
+def test_a_range_that_nobody_trades_for_counts_little() -> None:
+    """2 % of memory are not the equal of three times the latency, by knee or weights; over a wide range they are."""
+    memory = METRICS["memory_peak"]
+    narrow = _rows(["latency_p95_ms", "memory_peak_mib"], (1, 64.0), (3, 62.7), (3.3, 62.6))
+    wide = _rows(["latency_p95_ms", "memory_peak_mib"], (1, 200.0), (3, 62.7), (3.3, 62.6))
+    weights = Preference("weights", {"latency_p95": 1, "memory_peak": 1})
+    for preference in (KNEE, weights):
+        assert _order(narrow, [LATENCY, memory], preference)[0] == 0
+    assert _order(wide, [LATENCY, memory], KNEE)[0] == 1
+    assert _order(_rows(["accuracy", "latency_p95_ms"], (0.990, 1), (0.992, 3)), [ACCURACY, LATENCY], KNEE)[0] == 0
+
+
 def test_weights_choose_along_the_front() -> None:
     """All weight on one objective chooses its best; the other one's best with the weight there."""
     rows = _rows(["latency_p95_ms", "accuracy"], (1, 0.50), (2, 0.70), (10, 0.90))

@@ -1,4 +1,4 @@
-"""``select`` on this machine with an emulated power meter that follows the agent's work."""
+"""``select`` and ``check`` on this machine with an emulated power meter that follows the agent's work."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from autoedge.meters.spec import MeterSpec
 from autoedge.store.store import Store
 from autoedge.testing.emulators.lpm01a import Lpm01aEmulator
 from autoedge.testing.following import Following
+from autoedge.workflows.check import check
 from autoedge.workflows.events import Doing, Measured, Note
 
 if TYPE_CHECKING:
@@ -152,3 +153,19 @@ def test_a_declared_meter_that_cannot_be_opened_on_the_device(
     assert str(caught.value).count("target 'e'") == 1
     assert "missing 2 required" in str(caught.value)
     assert "Error" not in str(caught.value)
+
+
+def test_a_gate_on_energy(place: Path, gate_bundle: Callable[..., Path], declare_in: Declare) -> None:
+    """With a meter a bundle's limit on energy is decided by what is measured, as in a selection."""
+    asked = {key: value for key, value in ENERGY.items() if key not in ("search", "budget")}
+    intent = "".join(f"{key}: {value}\n" for key, value in asked.items())
+    head = "version: 1\nname: small\ntask: {type: classification}\nbudget: {measurements: 6}\n"
+    bundle = gate_bundle("bundle", 40, head + intent)
+    port, declared = _declared(place, declare_in)
+    with meter_on_the_desk(port):
+        checked = check(bundle, targets=declared, seed=0)
+    (limit,) = checked.document["constraints"]
+    assert (limit["metric"], limit["outcome"]) == ("energy_mj", "met")
+    assert limit["figure"]["source"] == "measured"
+    assert limit["figure"]["low"] < limit["figure"]["value"] < limit["figure"]["high"]
+    assert checked.document["outcome"] == "met"
