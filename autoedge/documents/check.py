@@ -81,3 +81,4 @@ class Check(TypedDict):
     limit: Annotated[float, Field(description="Smallest change for the worse that matters, as a fraction.")]
     seed: Annotated[int, Field(description="Of the order in the rounds.")]
     seconds: Annotated[float, Field(description="Wall time in s.")]
+    advice: Annotated[str, Field(description="What would make an open outcome sure; empty where nothing is open.")]

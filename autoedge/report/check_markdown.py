@@ -30,6 +30,8 @@ def check_markdown(document: Mapping[str, Any]) -> str:
     failed = [f"- {one['arm']}: {one['count']} x {escaped_markdown(one['reason'])}" for one in document["failed"]]
     if failed:
         parts += ["Failed processes", "\n".join(failed)]
+    if document["advice"]:
+        parts.append(escaped_markdown(document["advice"]))
     limit, device = f"{100 * document['limit']:g} %", escaped_markdown(document["target"]["cpu"])
     parts.append(f"Measured on {device}; smallest change that matters {limit}; seed {document['seed']}.")
     return "\n\n".join(parts) + "\n"

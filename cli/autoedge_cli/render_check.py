@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+_ADVICE = 200
 _AS = {"held": "met", "regressed": "not met", "not judged": "off"}
 
 
@@ -32,6 +33,8 @@ def render_check(console: Console, document: Mapping[str, Any]) -> None:
             say(console, f"the record of {name} is of another device; only what was measured now counts")
     if base is None:
         say(console, "no base was given, so nothing is held against one: --against BUNDLE")
+    if document["advice"]:
+        say(console, said(document["advice"], limit=_ADVICE))
 
 
 def _changes(console: Console, document: Mapping[str, Any]) -> None:

@@ -50,6 +50,7 @@ def document() -> dict[str, Any]:
         "rounds": 10,
         "seconds": 12.34,
         "seed": 7,
+        "advice": "more rounds | may decide it",
         "limit": 0.02,
         "protocol": {"id": "quick-1-abc"},
         "target": {"name": "pi4", "cpu": HOSTILE},
@@ -121,6 +122,7 @@ def test_any_words_fit_into_xml(text: str) -> None:
         "rounds": 1,
         "seconds": 1.0,
         "seed": 0,
+        "advice": "",
         "limit": 0.02,
         "changes": [],
         "fails": False,
@@ -133,6 +135,7 @@ def test_any_words_fit_into_xml(text: str) -> None:
 def test_markdown(document: dict[str, Any]) -> None:
     """Rendered, the page has its two tables, and nothing of what came from outside is markup."""
     text = check_markdown(document)
+    assert "more rounds &#124; may decide it" in text
     assert "\x1b" not in text
     assert "\x00" not in text
     html = MarkdownIt("commonmark", {"html": True, "linkify": False}).enable(["table", "strikethrough"]).render(text)

@@ -71,6 +71,15 @@ def test_the_same_model_is_no_regression(gate_bundle: Callable[..., Path]) -> No
     assert document["bundles"]["base"]["same_device"]
 
 
+def test_an_open_outcome_says_what_would_decide_it(gate_bundle: Callable[..., Path], gate_intent: str) -> None:
+    """Where the budget ends before the outcome is sure, the next look's budget is told."""
+    timed = gate_intent.replace("[latency_p50, size]", "[latency_p50]").replace("measurements: 40", "measurements: 20")
+    base = gate_bundle("base", 40, timed.replace(", memory_peak <= 4 GiB", ""))
+    document = check(base, against=base, limit=1e-9, seed=0).document
+    assert (document["outcome"], document["rounds"]) == ("undecided", 10)
+    assert document["advice"] == "more rounds may decide it: budget: {measurements: 40} in the intent allows 20"
+
+
 def test_limits_without_a_base(gate_bundle: Callable[..., Path], gate_intent: str) -> None:
     """Without a base the limits alone decide: after the first look where they are far off."""
     broken = gate_intent.replace("latency_p50 <= 10 s", "latency_p50 <= 1 ns")
@@ -78,6 +87,7 @@ def test_limits_without_a_base(gate_bundle: Callable[..., Path], gate_intent: st
     assert (checked.document["outcome"], checked.exit_code) == ("not met", 1)
     assert checked.document["changes"] == []
     assert checked.document["rounds"] == 6
+    assert checked.document["advice"] == ""
     assert outcomes(checked.document, "constraints", "constraint") == {
         "latency_p50 <= 1 ns": "not met",
         "memory_peak <= 4 GiB": "met",
@@ -112,6 +122,7 @@ def test_what_only_an_intent_can_tell_is_undecided_without(gate_bundle: Callable
     note = checked.document["constraints"][0]["note"]
     assert "name its intent with --intent" in note
     assert checked.document["rounds"] == 6
+    assert checked.document["advice"] == ""
 
 
 def test_a_bundle_that_does_not_run_is_refused(gate_bundle: Callable[..., Path], tmp_path: Path) -> None:
