@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from autoedge.bench.percentile import calls_needed
 from autoedge.bench.power_plan import PowerPlan
 from autoedge.measurement import Protocol
-from autoedge.metric import PERCENTILES
+from autoedge.metric import AT_RATE, PERCENTILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -104,6 +105,32 @@ def protocol_for(
     parameters["latency_calls"] = int(max([parameters["latency_calls"], *needed]))
     parameters |= {name: value for name, value in workload.items() if value is not None}
     return Protocol(preset, VERSION, parameters)
+
+
+def too_short_at_rate(
+    preset: str, overrides: Mapping[str, float], metrics: Iterable[str], rate: float | None
+) -> str | None:
+    """Why a figure at the workload's rate could never be told, or None.
+
+    No such stretch is made longer unasked, as calls without pause are: at a few items a second it takes minutes.
+
+    Args:
+        preset: One of ``PRESETS``.
+        overrides: Parameters that the user changed.
+        metrics: Names of the metrics in constraints.
+        rate: Items per second that arrive, if any do.
+    """
+    limited = {name for name in metrics if name in AT_RATE and name.removesuffix("_at_rate") in PERCENTILES}
+    if rate is None or not limited:
+        return None
+    needed, name = max((calls_needed(PERCENTILES[name.removesuffix("_at_rate")]), name) for name in limited)
+    seconds, least = {**PRESETS[preset], **overrides}["rate_seconds"], math.ceil(needed / rate)
+    if seconds * rate >= needed:
+        return None
+    return (
+        f"{name} takes {needed} calls, {least} s at {rate:g} / s, but the protocol has {seconds:g} s for them; give "
+        f"protocol: {{preset: {preset}, rate_seconds: {least} s}}, or limit a lower percentile"
+    )
 
 
 def soak_seconds(preset: str, overrides: Mapping[str, float]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from autoedge.errors import BundleError, IntentError
 from autoedge.intent.load import load_intent
 from autoedge.intent.problem import Problems
 from autoedge.intent.tree import read_tree
-from autoedge.metric import TO_REFERENCE
+from autoedge.metric import AT_RATE, TO_REFERENCE
 from autoedge.workflows.prepare import prepare, with_pace
 from autoedge.workflows.task_setup import require_evaluator
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from autoedge.measurement import Protocol
     from autoedge.metric import Metric
     from autoedge.workflows.prepare import Prepared
+
+_AT_RATE = {*AT_RATE, "battery_life"}
+"""Metrics that take a stretch at the workload's own rate."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,11 @@ class Question:
             workload["meter"] = meter
         preset = self.intent.protocol
         names = [metric.name for metric in self.metrics]
-        return protocol_for(preset.preset, preset.overrides, names, workload, metered=bool(meter))
+        protocol = protocol_for(preset.preset, preset.overrides, names, workload, metered=bool(meter))
+        if not _AT_RATE.isdisjoint(names):
+            return protocol
+        parameters = {name: value for name, value in protocol.parameters.items() if name != "rate_seconds"}
+        return replace(protocol, parameters=parameters)  # the longest stretch, for nobody's figures
 
 
 def question_of(bundle: Bundle, intent: Path | None, trust: Iterable[Path] = ()) -> Question:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autoedge.bench.packing import data_file
+from autoedge.bench.presets import too_short_at_rate
 from autoedge.bench.task import Task, file_hash
 from autoedge.errors import DataError, IntentError, ModelError
 from autoedge.intent.constraint import read_constraint
@@ -77,6 +78,7 @@ def prepare(intent: Intent) -> Prepared:
         ModelError: A single problem with one model.
         DataError: A single problem with the data.
     """
+    _check_rate(intent)
     intent, left_out = _readable(intent)
     infos: dict[str, ModelInfo] = {}
     problems: list[ModelError | DataError] = []
@@ -125,6 +127,14 @@ def prepare(intent: Intent) -> Prepared:
         left_out=left_out,
         warnings=tuple(f"{name}: {each.warning}" for name, each in forms.items() if each.warning),
     )
+
+
+def _check_rate(intent: Intent) -> None:
+    """Refuse a limit that would stay undecided whatever is measured."""
+    names = [constraint.metric.name for constraint in intent.constraints]
+    problem = too_short_at_rate(intent.protocol.preset, intent.protocol.overrides, names, intent.rate)
+    if problem is not None:
+        raise IntentError(f"{intent.path}: {problem}")
 
 
 def _readable(intent: Intent) -> tuple[Intent, tuple[LeftOut, ...]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoedge.bench.presets import PRESETS, expected_seconds, protocol_for
+from autoedge.bench.presets import PRESETS, expected_seconds, protocol_for, too_short_at_rate
 
 NONE: dict[str, float | None] = {}
 
@@ -95,3 +95,27 @@ def test_slower_models_take_longer(preset: str, call: float, factor: float) -> N
     assert least < expected_seconds(protocol, call) <= expected_seconds(protocol, call * factor)
     most = float(parameters["cap_seconds"]) + max(1.0, 10 * call) + 5
     assert expected_seconds(protocol, call) < most
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "metrics", "rate", "least"),
+    [
+        ("quick", {}, ["latency_p50_at_rate"], 2.0, None),
+        ("quick", {}, ["latency_p50_at_rate"], 1.0, 6),
+        ("standard", {}, ["latency_p95_at_rate", "latency_p50_at_rate"], 2.0, 65),
+        ("standard", {"rate_seconds": 65.0}, ["latency_p95_at_rate"], 2.0, None),
+        ("standard", {}, ["latency_p99_at_rate", "latency_p95_at_rate"], 5.0, 133),
+        ("standard", {}, ["latency_p99_at_rate"], 30.0, None),
+        ("quick", {}, ["latency_p99", "power_at_rate"], 0.01, None),
+        ("quick", {}, ["latency_p99_at_rate"], None, None),
+    ],
+)
+def test_a_stretch_at_the_rate_is_long_enough_or_refused(
+    preset: str, overrides: dict[str, float], metrics: list[str], rate: float | None, least: int | None
+) -> None:
+    """A percentile that the stretch has too few calls for is refused, with the length that suffices; others are not."""
+    problem = too_short_at_rate(preset, overrides, metrics, rate)
+    assert (problem is None) == (least is None)
+    if problem is not None:
+        assert f"rate_seconds: {least} s" in problem
+        assert too_short_at_rate(preset, {**overrides, "rate_seconds": float(least or 0)}, metrics, rate) is None

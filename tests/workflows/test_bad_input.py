@@ -48,6 +48,10 @@ def said(process: subprocess.CompletedProcess[str], code: int, *parts: str) -> N
         ({"budget": "{measurements: 0}"}, ["intent.yaml:", "budget.measurements"]),
         ({"budget": "{measurements: 3}"}, ["baselines alone take 4 measurements", "give at least 16"]),
         ({"search": "{knobs: {batches: [1]}}"}, ["no knob 'batches'", "nearest is 'batch'"]),
+        (
+            {"constraints": "[latency_p95_at_rate <= 1 s]", "workload": "{rate: 2 / s}"},
+            ["intent.yaml: latency_p95_at_rate takes 130 calls, 65 s at 2 / s,", "rate_seconds: 65 s"],
+        ),
         ({"targets": "[ssh://-door]"}, ["targets[0]", "ssh://user@host:port"]),
         ({"targets": "[jetson]"}, ["jetson", "not declared", "autoedge targets add"]),
     ],

@@ -95,6 +95,21 @@ def test_limits_without_a_base(gate_bundle: Callable[..., Path], gate_intent: st
     assert check(gate_bundle("new", 20)).exit_code == 0
 
 
+@pytest.mark.parametrize("asked", ["latency_p50", "latency_p50_at_rate"])
+def test_the_workloads_rate_is_tried_where_it_is_asked_for(
+    gate_bundle: Callable[..., Path], gate_intent: str, asked: str
+) -> None:
+    """Processes run at the workload's rate only where the gate asks for it; its throughput is a limit all the same."""
+    rated = gate_intent.replace("latency_p50 <= 10 s", f"{asked} <= 10 s") + "workload: {rate: 500 / s}\n"
+    rated = rated.replace("protocol: {preset: quick, ", "protocol: {preset: quick, rate_seconds: 0.1 s, ")
+    events: list[Event] = []
+    document = check(gate_bundle("new", 20, rated), on_event=events.append).document
+    rows = [event.measurement for event in events if isinstance(event, Measured)]
+    assert rows
+    assert {"latency_p50_at_rate_ms" in row.metrics for row in rows} == {asked == "latency_p50_at_rate"}
+    assert outcomes(document, "constraints", "constraint")["throughput >= 500 / s"] == "met"
+
+
 def test_an_intent_brings_data_and_reference(
     gate_bundle: Callable[..., Path], place: Path, write_intent: Callable[..., Path]
 ) -> None:
