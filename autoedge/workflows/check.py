@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from contextlib import ExitStack
@@ -114,7 +113,7 @@ def check(
                 judged = gate.run()
         finally:
             store.close()
-    return Checked({**judged.plain(), **gate.facts(found.name), "advice": gate.advice(judged)})
+    return Checked({**judged.plain(), **gate.facts(found.name, judged)})
 
 
 def _bundle(place: Path) -> Path:
@@ -232,22 +231,10 @@ class _Gate:
                 what = "the reference model" if bundle is None else str(bundle.folder)
                 raise BundleError(f"{what}: does not run there: {rows[-1].reason}")
 
-    def advice(self, judged: Judged) -> str:
-        """What would make an open outcome sure; empty where no further round could."""
-        if judged.sure:
-            return ""
-        more = next((look for look in LOOKS if look > judged.rounds), None)
-        if more is None:
-            return f"{LOOKS[-1]} rounds did not suffice: take a longer protocol, a quieter device or a wider --limit"
-        budget = f"measurements: {more * len(self._stand.arms)}"
-        if self._question.intent.budget.time_s is not None:
-            seconds = (time.monotonic() - self._begun) * more / judged.rounds
-            budget += f", time: {math.ceil(1.1 * seconds / 60)} min"
-        return f"more rounds may decide it: budget: {{{budget}}} in the intent allows {more}"
-
-    def facts(self, target: str) -> dict[str, Any]:
-        """What was measured, where and how, as JSON values."""
-        device = self._stand.device
+    def facts(self, target: str, judged: Judged) -> dict[str, Any]:
+        """What was measured, where and how, and what would decide the rest, as JSON values."""
+        device, seconds = self._stand.device, time.monotonic() - self._begun
+        timed = self._question.intent.budget.time_s is not None
         return {
             "name": self._question.intent.name,
             "target": {
@@ -261,7 +248,8 @@ class _Gate:
             "protocol": {"id": self._stand.protocol.protocol_id, **dict(self._stand.protocol.parameters)},
             "limit": self._limit,
             "seed": self._seed,
-            "seconds": round(time.monotonic() - self._begun, 1),
+            "seconds": round(seconds, 1),
+            "advice": judged.advice(LOOKS, seconds if timed else None),
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,23 @@ class Judged:
         open_limits = [decision for decision in waiting if decision.figure is not None]
         open_changes = [change for change in self.changes if change.outcome is Regression.UNDECIDED]
         return self.outcome in ("regressed", "not met") or not (open_limits or open_changes or self.starved)
+
+    def advice(self, looks: Sequence[int], seconds: float | None) -> str:
+        """What would make an open outcome sure; empty where no further round could.
+
+        Args:
+            looks: Numbers of rounds after which a gate may look.
+            seconds: That it took so far; None where its time is not bounded.
+        """
+        if self.sure:
+            return ""
+        more = next((look for look in looks if look > self.rounds), None)
+        if more is None:
+            return f"{looks[-1]} rounds did not suffice: take a longer protocol, a quieter device or a wider --limit"
+        budget = f"measurements: {more * len(self.rows)}"
+        if seconds is not None:
+            budget += f", time: {math.ceil(1.1 * seconds * more / self.rounds / 60)} min"
+        return f"more rounds may decide it: budget: {{{budget}}} in the intent allows {more}"
 
     def plain(self) -> dict[str, Any]:
         """JSON values."""

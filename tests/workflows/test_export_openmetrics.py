@@ -56,7 +56,7 @@ def _total(samples: Samples) -> float:
 @pytest.mark.timeout(600)
 def test_a_run_that_is_going_on(place: Path, write_intent: Callable[..., Path], environment: dict[str, str]) -> None:
     """Watched all the time, a run ends as if nobody had; counts grow to what its verdict and its front then say."""
-    limits = "[accuracy >= 90 %, size <= 50 % of baseline, accuracy drop <= 10 %, latency_p95 at rate <= 10 s]"
+    limits = "[accuracy >= 90 %, size <= 50 % of baseline, accuracy drop <= 10 %, latency_p50 at rate <= 10 s]"
     intent = write_intent(constraints=limits, workload="{rate: 2 / s}", budget="{measurements: 26, time: 2 h}")
     words = ["select", "--intent", str(intent), "--out", str(place / "run")]
     seen: list[Samples] = []

@@ -95,3 +95,16 @@ def test_failures_are_no_pass(judged: Callable[..., Judged]) -> None:
     assert found.plain()["fails"]
     assert judged(20, failing, None).outcome == "undecided"
     assert not judged(20, failing, failing).fails
+
+
+def test_an_open_outcome_says_what_would_decide_it(judged: Callable[..., Judged]) -> None:
+    """The next look's budget, with time where it is bounded; after the last one what else helps; nothing once sure."""
+    noisy = [row(i, latency_p50=1 + 0.5 * (-1) ** i, latency_p99=2.0) for i in range(20)]
+    early, late = judged(6, noisy[:6], sound(6)), judged(20, noisy, sound(20))
+    assert (early.outcome, late.outcome) == ("undecided", "undecided")
+    told = "more rounds may decide it: budget: {measurements: 20} in the intent allows 10"
+    assert early.advice(LOOKS, None) == told
+    assert early.advice(LOOKS, 180.0) == told.replace("20}", "20, time: 6 min}")
+    assert late.advice(LOOKS, None).startswith("20 rounds did not suffice")
+    assert judged(20, sound(20), sound(20)).advice(LOOKS, None) == ""
+    assert judged(20, sound(20, 1.5), sound(20)).advice(LOOKS, None) == ""
