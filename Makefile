@@ -9,7 +9,7 @@ demo: $(VENV)/.installed
 	$(RUN)/autoedge select --intent examples/digits/intent.yaml
 
 test: $(VENV)/.installed
-	$(RUN)/python -m pytest -n auto --dist loadfile
+	$(RUN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 docs: $(VENV)/.installed
 	$(RUN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

@@ -6,8 +6,13 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    import pytest
 
 # A busy machine is slow, which is no property of the code.
 settings.register_profile("autoedge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,6 +28,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _place = tempfile.mkdtemp(prefix="autoedge-") if "PYTEST_XDIST_WORKER" in os.environ else None
 if _place:
     os.environ["TMPDIR"] = tempfile.tempdir = _place
+
+# Their tests start whole runs, and their files take minutes: they begin first, and short ones fill the end.
+_LONG = ("docs", "examples", "workflows", "targets", "packaging", "documents")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice as many workers as cores, since many tests wait: for meters, devices, time limits."""
+    return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in the order in which workers take them, see the Makefile."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in _LONG)
 
 
 def pytest_unconfigure() -> None:
