@@ -7,12 +7,9 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
-
-if TYPE_CHECKING:
-    import pytest
 
 # A busy machine is slow, which is no property of the code.
 settings.register_profile("autoedge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -33,6 +30,7 @@ if _place:
 _LONG = ("docs", "examples", "workflows", "targets", "packaging", "documents")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Twice as many workers as cores, since many tests wait: for meters, devices, time limits."""
     return 2 * (os.cpu_count() or 1)
