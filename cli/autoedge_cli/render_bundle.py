@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from autoedge.metric import by_key
-from autoedge_cli.render import printable
+from autoedge_cli.render_figures import NONE, full, interval, name_of, plural
+from autoedge_cli.render_text import heading, mark, outcome, printable, said, say, show, table
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from autoedge.deploy.signature import Signed
     from autoedge.deploy.verification import Verification
     from autoedge.measurement import Value
 
-_STYLES = {"ok": "bold green", "outside": "bold red", "undecided": "bold yellow"}
+_NOTE = 400
+_AS = {"ok": "met", "inside": "met", "outside": "not met", "not checked": "off"}
+_MEANS = {
+    "ok": "what was checked is as recorded",
+    "outside": "a figure is worse than recorded",
+    "undecided": "not sure enough to say",
+}
 
 
 def render_verification(console: Console, verification: Verification) -> None:
     """Print what verifying a bundle came to: each figure as recorded and as measured now."""
-    from rich.table import Table
-    from rich.text import Text
-
-    bundle = verification.bundle
-    console.print(Text(f"{bundle.folder.name}: {verification.outcome}", style=_STYLES[verification.outcome]))
-    console.print(Text(f"files unaltered; measured again in {verification.now.processes} fresh processes"))
-    console.print(Text(signed_by(verification.signed)))
-    table = Table("metric", "recorded (95 %)", "now (95 %)", "outcome", "note")
+    word = verification.outcome
+    told = f"{verification.bundle.folder.name}: {word}: {_MEANS[word]}"
+    console.print(mark(console, _AS.get(word, word)), said(told, "bold"))
+    processes = plural(verification.now.processes, "fresh process", "fresh processes")
+    say(console, f"files unaltered; measured again in {processes}")
+    say(console, signed_by(verification.signed))
+    heading(console, "Recorded and now", said("with 95 % intervals", "dim"))
+    held = table("metric", "outcome")
+    for name in ("recorded", "now", "note"):
+        held.add_column(name)  # on a narrow terminal an interval goes below its figure
     for check in verification.checks:
-        name = by_key(check.key)
-        label = f"{name.name} {name.unit}".strip()
-        table.add_row(
-            *map(Text, (label, _shown(check.recorded), _shown(check.now), str(check.outcome), printable(check.note)))
-        )
-    console.print(table)
+        found = outcome(console, _AS.get(check.outcome, check.outcome))[:2] + said(check.outcome)
+        figures = [_shown(value, check.key) for value in (check.recorded, check.now)]
+        held.add_row(said(name_of(check.key)), found, *figures, said(check.note, "dim", _NOTE))
+    show(console, held)
     for note in verification.notes:
-        console.print(Text(f"note: {printable(note)}"))
+        say(console, said(note, limit=_NOTE))
 
 
 def signed_by(signed: Signed | None) -> str:
@@ -47,8 +55,7 @@ def signed_by(signed: Signed | None) -> str:
     return f"signed by {printable(signed.key_name, 60)} (key {signed.key_id}) at {at}"
 
 
-def _shown(value: Value | None) -> str:
+def _shown(value: Value | None, key: str) -> Text:
     if value is None:
-        return "-"
-    mark = "~" if value.source == "estimated" else ""
-    return f"{mark}{value.value:.4g} ({value.low:.4g} .. {value.high:.4g})"
+        return said(NONE)
+    return said(f"{full(asdict(value), key)} ") + said(interval(value.low, value.high, key), "dim")
