@@ -22,7 +22,7 @@ _AS = {"ok": "met", "inside": "met", "outside": "not met", "not checked": "off"}
 _MEANS = {
     "ok": "what was checked is as recorded",
     "outside": "a figure is worse than recorded",
-    "undecided": "not sure enough to say",
+    "undecided": "not all of it could be judged",
 }
 
 

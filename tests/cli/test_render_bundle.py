@@ -67,7 +67,7 @@ def test_every_figure_stands_with_what_became_of_it(printed: Callable[..., str])
     ("kept", "said"),
     [
         (CHECKS[:1], "doorbell: ok: what was checked is as recorded"),
-        (CHECKS[4:], "doorbell: undecided: not sure enough to say"),
+        (CHECKS[4:], "doorbell: undecided: not all of it could be judged"),
     ],
 )
 def test_the_outcome_comes_first(printed: Callable[..., str], kept: tuple[Check, ...], said: str) -> None:

@@ -152,7 +152,7 @@ def test_keys_and_signatures(v1: Path, tmp_path: Path, trusted: Path, capsys: Sa
     for path in (v1, tmp_path / "v1.bundle.tar"):
         assert bundle("verify", path, "--processes", 2, "--json", tmp_path / "verified.json") == 4
         shown = capsys.readouterr().out
-        assert shown.startswith(f"{path.name}: undecided\n")
+        assert shown.startswith(f"? {path.name}: undecided: ")
         assert f"signed by us (key {identity}) at 20" in shown
         signed = json.loads((tmp_path / "verified.json").read_text())["signed"]
         assert (signed["key_id"], signed["key_name"]) == (identity, "us")
