@@ -80,7 +80,7 @@ def knee(points: ArrayLike, least: ArrayLike = 0.0) -> int:
     if not len(checked):
         raise ValueError("a knee needs at least one point, but got none")
     rows = np.flatnonzero(nondominated(checked))
-    distance = np.linalg.norm(_scaled(checked[rows], least), axis=1)
+    distance = np.linalg.norm(scaled(checked[rows], least), axis=1)
     return int(rows[np.argmin(np.round(distance, 12))])
 
 
@@ -104,7 +104,7 @@ def weighted(points: ArrayLike, weights: Sequence[float], least: ArrayLike = 0.0
         raise ValueError(f"each of {checked.shape[1]} objectives has a weight, but got {list(weights)}")
     if not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
         raise ValueError(f"weights are not negative and not all zero, but got {list(weights)}")
-    return np.argsort(np.round(_scaled(checked, least) @ (shares / shares.sum()), 12), kind="stable")
+    return np.argsort(np.round(scaled(checked, least) @ (shares / shares.sum()), 12), kind="stable")
 
 
 def lexicographic(points: ArrayLike, order: Sequence[int], tolerance: float = 0.0) -> NDArray[np.intp]:
@@ -130,7 +130,7 @@ def lexicographic(points: ArrayLike, order: Sequence[int], tolerance: float = 0.
     if not 0 <= tolerance <= 1:
         raise ValueError(f"a tolerance is a share from 0 to 1, but got {tolerance}")
     rows = np.arange(len(checked))
-    return np.asarray(_by_groups(_scaled(checked)[:, list(order)], rows, tolerance), dtype=np.intp)
+    return np.asarray(_by_groups(scaled(checked)[:, list(order)], rows, tolerance), dtype=np.intp)
 
 
 def _by_groups(scaled: NDArray[np.float64], rows: NDArray[np.intp], tolerance: float) -> list[int]:
@@ -155,11 +155,11 @@ def _checked(points: ArrayLike) -> NDArray[np.float64]:
     return matrix
 
 
-def _scaled(points: NDArray[np.float64], least: ArrayLike = 0.0) -> NDArray[np.float64]:
+def scaled(points: NDArray[np.float64], least: ArrayLike = 0.0) -> NDArray[np.float64]:
     """Min-max scale each column to 0 .. 1, to less where its range is below the least one; a constant one becomes 0."""
     if not len(points):
         return points
     low = points.min(axis=0)
     span = np.maximum(points.max(axis=0) - low, least)
-    scaled: NDArray[np.float64] = (points - low) / np.where(span > 0, span, 1.0)
-    return scaled
+    shares: NDArray[np.float64] = (points - low) / np.where(span > 0, span, 1.0)
+    return shares

@@ -27,7 +27,7 @@ if _place:
     os.environ["TMPDIR"] = tempfile.tempdir = _place
 
 # Their tests start whole runs, and their files take minutes: they begin first, and short ones fill the end.
-_LONG = ("docs", "examples", "workflows", "targets", "packaging", "documents")
+_LONG = {"docs", "examples", "workflows", "targets", "packaging", "documents"}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -38,8 +38,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files in the order in which workers take them, see the Makefile."""
-    here = Path(__file__).parent
-    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in _LONG)
+    items.sort(key=lambda item: _LONG.isdisjoint(Path(item.nodeid.partition("::")[0]).parts))
 
 
 def pytest_unconfigure() -> None:

@@ -99,10 +99,10 @@ def at_rate(call: Any, batches: Any, *, period_s: float, lead_s: float, seconds:
     """
     latencies: array[int] = array("q")
     clock, count = time.perf_counter_ns, len(batches)
-    period = max(1, round(period_s * 1e9))
+    period = _period_ns(period_s)
     begun = clock()
     first = max(1, -(-int(lead_s * 1e9) // period))
-    last = first + max(1, int(seconds * 1e9) // period)
+    last = first + calls_due(seconds, period_s)
     start, end = begun + first * period, begun + last * period
     finished = 0
     for index in range(last):
@@ -117,6 +117,15 @@ def at_rate(call: Any, batches: Any, *, period_s: float, lead_s: float, seconds:
     _wait_until(end)
     stretch = {"name": "at rate", "start_ns": start, "end_ns": end, "calls": finished, "due": last - first}
     return stretch, np.frombuffer(latencies, np.int64)
+
+
+def calls_due(seconds: float, period_s: float) -> int:
+    """How many calls are due in a stretch at a rate, at least one; both in s."""
+    return max(1, int(seconds * 1e9) // _period_ns(period_s))
+
+
+def _period_ns(period_s: float) -> int:
+    return max(1, round(period_s * 1e9))
 
 
 def _wait_until(due_ns: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from autoedge.agent.stretches import calls_due
 from autoedge.bench.percentile import calls_needed
 from autoedge.bench.power_plan import PowerPlan
 from autoedge.measurement import Protocol
@@ -124,12 +125,14 @@ def too_short_at_rate(
     if rate is None or not limited:
         return None
     needed, name = max((calls_needed(PERCENTILES[name.removesuffix("_at_rate")]), name) for name in limited)
-    seconds, least = {**PRESETS[preset], **overrides}["rate_seconds"], math.ceil(needed / rate)
-    if seconds * rate >= needed:
+    seconds = {**PRESETS[preset], **overrides}["rate_seconds"]
+    if calls_due(seconds, 1 / rate) >= needed:
         return None
+    least = math.ceil(needed / rate)
+    least += calls_due(least, 1 / rate) < needed  # moments when calls are due are whole nanoseconds apart
     return (
         f"{name} takes {needed} calls, {least} s at {rate:g} / s, but the protocol has {seconds:g} s for them; give "
-        f"protocol: {{preset: {preset}, rate_seconds: {least} s}}, or limit a lower percentile"
+        f"protocol: {{preset: {preset}, rate_seconds: {least} s}}, or limit what fewer calls tell"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autoedge.pareto import knee, lexicographic, nondominated, weighted
+from autoedge.pareto import knee, lexicographic, nondominated, scaled, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,8 +84,7 @@ def _by_preference(points: np.ndarray, objectives: Sequence[Metric], preference:
 
 def _knees(points: np.ndarray, least: np.ndarray) -> list[int]:
     """The knee, then the knee of what remains on the same scale, and so on."""
-    low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), least)
-    distance = np.linalg.norm((points - low) / np.where(span > 0, span, 1.0), axis=1)
+    distance = np.linalg.norm(scaled(points, least), axis=1)
     first = knee(points, least)
     rest = [int(row) for row in np.argsort(distance, kind="stable") if row != first]
     return [first, *rest]

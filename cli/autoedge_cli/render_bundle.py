@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from autoedge.measurement import Value
 
 _NOTE = 400
-_AS = {"ok": "met", "inside": "met", "outside": "not met", "not checked": "off"}
 _MEANS = {
     "ok": "what was checked is as recorded",
     "outside": "a figure is worse than recorded",
@@ -30,7 +29,7 @@ def render_verification(console: Console, verification: Verification) -> None:
     """Print what verifying a bundle came to: each figure as recorded and as measured now."""
     word = verification.outcome
     told = f"{verification.bundle.folder.name}: {word}: {_MEANS[word]}"
-    console.print(mark(console, _AS.get(word, word)), said(told, "bold"))
+    console.print(mark(console, word), said(told, "bold"))
     processes = plural(verification.now.processes, "fresh process", "fresh processes")
     say(console, f"files unaltered; measured again in {processes}")
     say(console, signed_by(verification.signed))
@@ -39,9 +38,10 @@ def render_verification(console: Console, verification: Verification) -> None:
     for name in ("recorded", "now", "note"):
         held.add_column(name)  # on a narrow terminal an interval goes below its figure
     for check in verification.checks:
-        found = outcome(console, _AS.get(check.outcome, check.outcome))[:2] + said(check.outcome)
         figures = [_shown(value, check.key) for value in (check.recorded, check.now)]
-        held.add_row(said(name_of(check.key)), found, *figures, said(check.note, "dim", _NOTE))
+        held.add_row(
+            said(name_of(check.key)), outcome(console, check.outcome), *figures, said(check.note, "dim", _NOTE)
+        )
     show(console, held)
     for note in verification.notes:
         say(console, said(note, limit=_NOTE))

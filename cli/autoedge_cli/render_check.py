@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _ADVICE = 200
-_AS = {"held": "met", "regressed": "not met", "not judged": "off"}
 
 
 def render_check(console: Console, document: Mapping[str, Any]) -> None:
     """Print what a gate decided: the limits, and the metrics against the base."""
-    console.print(mark(console, _AS.get(document["outcome"], document["outcome"])), said(headline(document), "bold"))
+    console.print(mark(console, document["outcome"]), said(headline(document), "bold"))
     render_decisions(console, document["constraints"])
     if document["changes"]:
         _changes(console, document)
@@ -49,9 +48,7 @@ def _changes(console: Console, document: Mapping[str, Any]) -> None:
         key = by_key(change["metric"]).key
         figures = (_figure(change["base"], key), _figure(change["now"], key))
         told = said(change["note"], "dim") if change["worse"] is None else said(change_text(change))
-        word = outcome(console, _AS.get(change["outcome"], change["outcome"]))
-        word = word[:2] + said(change["outcome"])
-        held.add_row(said(name_of(key)), word, *map(said, figures), told)
+        held.add_row(said(name_of(key)), outcome(console, change["outcome"]), *map(said, figures), told)
     show(console, held)
 
 

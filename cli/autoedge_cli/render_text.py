@@ -44,6 +44,10 @@ _MARKS = {
     "not met": ("bold red", "✗", "x"),
     "undecided": ("bold yellow", "?", "?"),
 }
+# Words of gates and verifications for the same.
+_MARKS |= dict.fromkeys(("ok", "inside", "held"), _MARKS["met"])
+_MARKS |= dict.fromkeys(("outside", "regressed"), _MARKS["not met"])
+_MARKS |= dict.fromkeys(("not judged", "not checked"), _MARKS["off"])
 
 
 def said(text: Any, style: str = "", limit: int = _CELL) -> Text:
@@ -52,7 +56,7 @@ def said(text: Any, style: str = "", limit: int = _CELL) -> Text:
 
 
 def mark(console: Console, name: str) -> Text:
-    """A mark (chosen, reference, front, off) or an outcome's (met, not met, undecided), one cell wide."""
+    """A mark (chosen, reference, front, off) or an outcome's, one cell wide."""
     style, symbol, plain = _MARKS.get(name, ("", "?", "?"))
     return Text(plain if console.options.ascii_only else symbol, style=style)
 

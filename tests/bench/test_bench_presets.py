@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autoedge.agent.stretches import calls_due
+from autoedge.bench.percentile import calls_needed
 from autoedge.bench.presets import PRESETS, expected_seconds, protocol_for, too_short_at_rate
+from autoedge.metric import PERCENTILES
 
 NONE: dict[str, float | None] = {}
 
@@ -102,6 +105,7 @@ def test_slower_models_take_longer(preset: str, call: float, factor: float) -> N
     [
         ("quick", {}, ["latency_p50_at_rate"], 2.0, None),
         ("quick", {}, ["latency_p50_at_rate"], 1.0, 6),
+        ("quick", {}, ["latency_p50_at_rate"], 1.5, 5),
         ("standard", {}, ["latency_p95_at_rate", "latency_p50_at_rate"], 2.0, 65),
         ("standard", {"rate_seconds": 65.0}, ["latency_p95_at_rate"], 2.0, None),
         ("standard", {}, ["latency_p99_at_rate", "latency_p95_at_rate"], 5.0, 133),
@@ -119,3 +123,13 @@ def test_a_stretch_at_the_rate_is_long_enough_or_refused(
     if problem is not None:
         assert f"rate_seconds: {least} s" in problem
         assert too_short_at_rate(preset, {**overrides, "rate_seconds": float(least or 0)}, metrics, rate) is None
+
+
+@given(rate=st.floats(1e-3, 1e4), name=st.sampled_from(["latency_p50", "latency_p95", "latency_p99"]))
+def test_the_length_told_suffices_on_the_device(rate: float, name: str) -> None:
+    """At any rate the agent, which counts whole nanoseconds, has as many calls due as the percentile needs."""
+    problem = too_short_at_rate("quick", {"rate_seconds": 1e-3}, [f"{name}_at_rate"], rate)
+    if problem is not None:
+        least = int(problem.split("rate_seconds: ")[1].split()[0])
+        assert calls_due(least, 1 / rate) >= calls_needed(PERCENTILES[name])
+        assert least <= calls_needed(PERCENTILES[name]) / rate + 2
